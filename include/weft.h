@@ -1,0 +1,21 @@
+/* weft.h - all of Weft's public interface.
+ *
+ * Read in this order: run (start the runtime), task (start tasks), scope (wait for them, cancel
+ * them), chan (let them talk), sync (let them share), io (files), time, err.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include "weft/api.h"
+#include "weft/chan.h"
+#include "weft/err.h"
+#include "weft/io.h"
+#include "weft/run.h"
+#include "weft/scope.h"
+#include "weft/sync.h"
+#include "weft/task.h"
+#include "weft/time.h"
+
+#endif
