@@ -1,0 +1,83 @@
+/* blocked.c - prints the wait graph of a runtime in which nothing can move.
+ *
+ * Called on the last worker that fell asleep: no task runs, so what the parked ones say of themselves
+ * stands still.
+ *
+ *     weft: deadlock: all 2 tasks are blocked and nothing can wake one
+ *       left   waits for mutex 0x7f.. at left (dining.c:21), held by right; started at app (dining.c:40)
+ *       right  waits for mutex 0x7f.. at right (dining.c:30), held by left; started at app (dining.c:41)
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/blocked.h"
+
+#include "base/symbol.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "core/park.h"
+#include "core/task.h"
+
+#define BLOCKED_TASKS_MAX 50 /* printed; the others are counted */
+
+struct blocked_visit {
+    size_t seen;
+    bool print;
+};
+
+static void blocked_print_task(const struct weft__task *task)
+{
+    char buffer[1024], label[96], holder_label[96], site[160];
+    struct weft__text text;
+    const struct weft__parking *parking = task->parking;
+    weft__text_init(&text, buffer, sizeof buffer);
+    weft__text_add(&text, "  %s", weft__task_label(task, label, sizeof label));
+    if (parking) {
+        weft__text_add(&text, " waits for %s", parking->kind->what);
+        if (parking->object) {
+            weft__text_add(&text, " %p", parking->object);
+        }
+        if (parking->site) {
+            weft__symbol_site(parking->site, site, sizeof site);
+            weft__text_add(&text, " at %s", site);
+        }
+        const struct weft__task *holder =
+            parking->kind->holder ? parking->kind->holder(parking->object) : NULL;
+        if (holder) {
+            weft__text_add(&text, ", held by %s",
+                           weft__task_label(holder, holder_label, sizeof holder_label));
+        }
+    }
+    if (task->site) {
+        weft__symbol_site(task->site, site, sizeof site);
+        weft__text_add(&text, "; started at %s", site);
+    }
+    weft__text_add(&text, "\n");
+    weft__text_end_line(&text);
+    weft__sys_say(buffer, weft__text_len(&text));
+}
+
+static void blocked_visit_task(struct weft__task *task, void *arg)
+{
+    struct blocked_visit *visit = arg;
+    if (visit->print && visit->seen < BLOCKED_TASKS_MAX) {
+        blocked_print_task(task);
+    }
+    visit->seen++;
+}
+
+void weft__blocked_print(struct weft__runtime *rt, const char *why)
+{
+    struct blocked_visit count = {0, false}, print = {0, true};
+    char buffer[256];
+    struct weft__text text;
+    weft__owner_ops.visit(rt->root, blocked_visit_task, &count);
+    weft__text_init(&text, buffer, sizeof buffer);
+    weft__text_add(&text, "weft: deadlock: %s (%zu blocked)\n", why, count.seen);
+    weft__sys_say(buffer, weft__text_len(&text));
+    weft__owner_ops.visit(rt->root, blocked_visit_task, &print);
+    if (print.seen > BLOCKED_TASKS_MAX) {
+        weft__text_init(&text, buffer, sizeof buffer);
+        weft__text_add(&text, "  and %zu more\n", print.seen - BLOCKED_TASKS_MAX);
+        weft__sys_say(buffer, weft__text_len(&text));
+    }
+}

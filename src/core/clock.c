@@ -1,0 +1,93 @@
+/* clock.c - the runtime's clock, and sleeping on it.
+ *
+ * The virtual clock stands still while anything can run; when all is blocked the last worker to fall
+ * asleep moves it to the next timer (weft__runtime_quiescent).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/clock.h"
+
+#include "base/time.h"
+#include "core/idle.h"
+#include "core/park.h"
+#include "weft/err.h"
+#include "weft/time.h"
+
+int64_t weft__now(struct weft__runtime *rt)
+{
+    if (WEFT_UNLIKELY(rt && rt->options.virtual_clock)) {
+        return a_load(&rt->virtual_now, acquire);
+    }
+    return weft__time_now();
+}
+
+struct weft__wheel *weft__wheel_here(struct weft__thread *self, struct weft__runtime *rt)
+{
+    struct weft__worker *w = weft__seat(self);
+    return w ? &w->wheel : &rt->workers[0].wheel;
+}
+
+void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
+                     int64_t at)
+{
+    weft__timer_start(weft__wheel_here(self, rt), timer, at);
+    if (!weft__seat(self)) {
+        weft__idle_keep(rt, at);
+    }
+}
+
+int64_t weft_now(void)
+{
+    return weft__now(weft__runtime());
+}
+
+int64_t weft_after(int64_t ns)
+{
+    int64_t at;
+    if (__builtin_add_overflow(weft_now(), ns, &at)) {
+        return ns < 0 ? INT64_MIN : WEFT_NEVER;
+    }
+    return at;
+}
+
+static const struct weft__wait_kind clock_sleep_kind = {.what = "sleep"};
+
+static int clock_sleep_until(int64_t when, const void *site)
+{
+    struct weft__thread *self = weft__op_begin();
+    if (weft__op_cancelled(self)) {
+        return weft__op_refuse(self);
+    }
+    struct weft__task *task = self->task;
+    struct weft__runtime *rt = task->runtime;
+    struct weft__parking parking = {.kind = &clock_sleep_kind, .site = site};
+    struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
+    if (!rt) {
+        rt = weft__runtime();
+    }
+    if (!rt) {
+        parking.deadline = when == WEFT_NEVER ? 0 : weft__max(when, INT64_C(1));
+    } else if (when != WEFT_NEVER) {
+        weft__clock_arm(self, rt, &timer, when);
+    }
+    int rc = weft__park(&self, &parking);
+    weft__timer_stop(&timer);
+    weft__leave(self);
+    return rc == -WEFT_ETIMEDOUT ? 0 : rc;
+}
+
+int weft_sleep_until(int64_t when)
+{
+    if (when <= weft_now()) {
+        return weft_yield();
+    }
+    return clock_sleep_until(when, __builtin_return_address(0));
+}
+
+int weft_sleep(int64_t ns)
+{
+    if (ns <= 0) {
+        return weft_yield();
+    }
+    return clock_sleep_until(weft_after(ns), __builtin_return_address(0));
+}

@@ -1,0 +1,21 @@
+/* clock.h - what time it is, for the runtime: the real clock or a virtual one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_CLOCK_H
+#define WEFT_CORE_CLOCK_H
+
+#include "core/core.h"
+
+/* Never sleeps.  rt may be NULL: the real clock. */
+int64_t weft__now(struct weft__runtime *rt);
+
+/* Never sleeps.  The wheel in which the calling thread arms timers. */
+struct weft__wheel *weft__wheel_here(struct weft__thread *self, struct weft__runtime *rt);
+
+/* Never sleeps.  Arms a timer for the calling thread or task: as weft__timer_start, and gets whoever
+ * minds the timers up if the caller is no worker that will look itself. */
+void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
+                     int64_t at);
+
+#endif

@@ -1,0 +1,298 @@
+/* core.h - tasks, threads, workers and the runtime: one animal, so one header.
+ *
+ * A TASK runs on a THREAD.  A WORKER is a seat: run queue, timers, stacks at hand; one thread sits on
+ * it at a time, and the watchdog gives the seat to another thread when its sitter is stuck.  So
+ * nothing of a seat may depend on the thread, and a thread must ask for its seat anew, once per
+ * operation, between weft__enter and weft__leave.
+ *
+ * What a task is made of upstairs (scopes) core does not know: it calls the table weft__owner_ops.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_CORE_H
+#define WEFT_CORE_CORE_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "arch/ctx.h"
+#include "arch/sanitize.h"
+#include "base/atomic.h"
+#include "base/base.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/rng.h"
+#include "base/stat.h"
+#include "core/stack.h"
+#include "core/timer.h"
+#include "lockfree/deque.h"
+#include "lockfree/mpsc.h"
+#include "weft/run.h"
+#include "weft/task.h"
+
+/* ---- limits; each has a name ---- */
+
+#define WEFT_WORKERS_MAX      256
+#define WEFT_TASK_ARG_MAX     (64 * 1024)
+#define WEFT_BUDGET           128 /* operations completed without parking before others get a turn */
+#define WEFT_NEXT_RUNS_MAX    16  /* turns in a row that the next slot may take before the queue */
+#define WEFT_GLOBAL_TURN      61  /* every so many turns a worker looks at everything */
+#define WEFT_POSTS_MAX        256
+#define WEFT_TICK_NS          (1 * WEFT_MS) /* the watchdog's, while any worker is busy */
+
+/* ---- what stands in a run queue ---- */
+
+enum weft__runnable_kind {
+    WEFT__BIRTH = 1,  /* a task that has not started: struct weft__birth */
+    WEFT__STARTED = 2 /* struct weft__task */
+};
+
+struct weft__runnable {
+    struct weft__mpsc_node node; /* links it in the inject queue, or an overflow list */
+    enum weft__runnable_kind kind;
+};
+
+struct weft__locals;
+struct weft__start;
+
+/* A task that has been promised to run but has no stack yet.  On the heap. */
+struct weft__birth {
+    struct weft__runnable run; /* first */
+    int (*fn)(void *);
+    void *home; /* the scope it belongs to; upstairs' word */
+    const char *name;
+    const void *site;
+    struct weft__locals *locals;
+    struct weft__start *start; /* of weft_start, or NULL */
+    uint32_t stack_class;
+    uint32_t arg_size;
+    bool has_arg;
+    bool service;
+    _Alignas(16) unsigned char arg[];
+};
+
+struct weft__parking;
+
+/* A started task.  Lies at the top of its own stack; that of a plain thread in its weft__thread. */
+struct weft__task {
+    struct weft__runnable run; /* first */
+    struct weft__ctx ctx;
+    ATOMIC(uint64_t) wait;           /* see park.h */
+    const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
+    int32_t budget;
+    bool on_thread;                  /* a thread of its own: parking blocks that thread */
+    bool enrolled;                   /* the canceller can find it; set upstairs, by itself */
+    bool service;
+    bool panicking;
+    const struct weft__parking *parking; /* while it is parked: why */
+    int64_t parked_since;            /* coarse */
+    ATOMIC(uint32_t) woken;          /* on_thread: the futex */
+    struct weft__runtime *runtime;
+    void *scope;                     /* innermost one it is in; upstairs' word */
+    void *home;                      /* the one it belongs to */
+    struct weft__list in_home;       /* links the enrolled ones, under the home's lock */
+    int (*fn)(void *);
+    void *arg;
+    const char *name;
+    const char *why;                 /* of weft_fail */
+    const void *site;                /* where it was started */
+    struct weft__locals *locals;
+    struct weft__start *start;
+    void *defers;                    /* upstairs' list */
+    struct weft__stack stack;
+    struct weft__san san;
+};
+
+/* What the thread has just switched away from, for the one who arrives to deal with. */
+enum weft__left_kind {
+    WEFT__LEFT_NOTHING = 0,
+    WEFT__LEFT_PARKED, /* settle its wait word, drop its locks */
+    WEFT__LEFT_YIELDED, /* put it at the queue's tail */
+    WEFT__LEFT_DEAD    /* free its stack */
+};
+
+/* An OS thread that Weft knows: one of the runtime's, or any that has called in. */
+struct weft__thread {
+    struct weft__task *task;             /* what it runs now; never NULL (own, on the base stack) */
+    ATOMIC(struct weft__worker *) seat;  /* NULL: none, or taken away */
+    ATOMIC(uint32_t) inside;             /* 1 between enter and leave; see watch.c */
+    enum weft__left_kind left_kind;
+    struct weft__task *left;
+    struct weft__ctx base;
+    struct weft__san base_san;
+    struct weft__task own;               /* the thread itself, seen as a task */
+    struct weft__lockrank_stack ranks;
+    struct weft__runtime *runtime;
+    struct weft__list link;              /* in the runtime's threads */
+    struct weft__list spare_link;        /* in its spares */
+    ATOMIC(uint32_t) call;               /* futex: a spare is wanted, or all is over */
+    ATOMIC(uint32_t) ended;              /* nothing but the join is left to do */
+    struct weft__birth *birth;           /* of a task on a thread of its own */
+    void *end;                           /* its jmp_buf, for an end in the middle */
+    ATOMIC(int32_t) tid;
+    pthread_t handle;
+    bool is_main;                        /* the thread that called weft_run */
+    bool is_foreign;
+    void *signal_stack; /* for handlers, when the task's is used up */
+    stack_t old_signal_stack;
+    /* what the stuck-task signal leaves behind, see watch.c */
+    ATOMIC(uint32_t) trace_state;
+    uint32_t trace_count;
+    void *trace[32];
+};
+
+/* A seat.  Fields of the sitter alone come first; atomics that others read stand on lines of
+ * their own. */
+struct weft__worker {
+    struct weft__runtime *runtime;
+    size_t index;
+    uint32_t turn;
+    uint32_t next_runs;
+    int32_t stack_credit; /* promised default stacks, see stack.h */
+    uint32_t spin_score; /* did searching find work lately?  0: no, do not spin */
+    struct weft__rng rng;
+    struct weft__stat switches, steals, started, ended;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint64_t) epoch; /* one more at each switch */
+    ATOMIC(struct weft__runnable *) next;                  /* the task just woken */
+    ATOMIC(struct weft__thread *) thread;                  /* who sits here */
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__deque deque;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__lock overflow_lock;
+    struct weft__runnable *overflow_head, *overflow_tail;
+    ATOMIC(uint32_t) overflow_count;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__wheel wheel;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__stack_cache stacks;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__list idle_link; /* under the idle lock */
+    ATOMIC(uint32_t) call;                                      /* futex: 1 = get up */
+    bool is_idle, is_committed; /* under the idle lock */
+
+    uint64_t watch_epoch; /* the watchdog's notes: the epoch it saw, and since when */
+    int64_t watch_since;
+    bool watch_reported;
+};
+
+/* What core asks of the floor above: declared here, filled in scope/scope.c. */
+struct weft__owner_ops {
+    /* The task is about to sleep for the first time: let a canceller find it from now on. */
+    void (*enroll)(struct weft__task *task);
+    /* A call of the task has been refused or cut short by a cancel. */
+    void (*delivered)(struct weft__task *task);
+    /* The birth becomes this task: fill cancel and scope. */
+    void (*begun)(struct weft__task *task);
+    /* fn has returned.  The task's last act; after it the scope may be gone. */
+    void (*finished)(struct weft__task *task, int rc);
+    /* Cancel the whole run (a signal, a deadlock). */
+    void (*cancel_root)(void *root);
+    /* Calls visit for every enrolled task below the root, under the scopes' locks. */
+    void (*visit)(void *root, void (*visit)(struct weft__task *, void *), void *arg);
+};
+
+extern const struct weft__owner_ops weft__owner_ops;
+
+struct weft__inject {
+    struct weft__mpsc queue;
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__lock consumer;
+};
+
+struct weft__idle {
+    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) searching; /* workers looking for work */
+    ATOMIC(uint32_t) sleeping;                                 /* workers on the list */
+    uint32_t committed; /* of these, how many have looked a last time; under the lock */
+    ATOMIC(int64_t) keeper_until; /* when the sleeper who minds the timers gets up; NEVER: nobody */
+    ATOMIC(uint32_t) unsure; /* looks in a row at which a foreign thread may have been at work */
+    struct weft__lock lock;
+    struct weft__list list;
+};
+
+struct weft__offload;
+
+struct weft__runtime {
+    weft_options options; /* with every default filled in */
+    void *root; /* upstairs' word: the root scope */
+    size_t worker_count;
+    bool spin; /* no more workers than CPUs: searching may spin before sleeping */
+    struct weft__worker *workers;
+
+    struct weft__inject inject;
+    struct weft__idle idle;
+    struct weft__stacks stacks;
+
+    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) external; /* outside activities that will wake
+                                                              * a task: blocking calls that run,
+                                                              * tasks on threads not parked */
+    ATOMIC(int64_t) virtual_now;
+    ATOMIC(int64_t) coarse_now; /* the watchdog's last look at the clock */
+    ATOMIC(uint32_t) stopping;
+    ATOMIC(uint32_t) deadlocked;
+    ATOMIC(uint32_t) signal_seen; /* SIGINT or SIGTERM that cancelled the run */
+    ATOMIC(uint64_t) wakes, timers_fired, handovers, seatless_started, seatless_ended;
+
+    struct weft__lock threads_lock;
+    struct weft__list threads;         /* all that we started */
+    struct weft__list spares;          /* those without a seat, waiting */
+    ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, ended or not,
+                                        * the caller of weft_run included */
+    ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
+    size_t hidden_threads;             /* that a sanitizer runs beside us */
+    uint32_t foreign_seen;             /* weft__foreign_seen at the start */
+
+    struct weft__thread service;       /* the watchdog's */
+    ATOMIC(uint32_t) service_call;     /* futex: get up */
+    ATOMIC(uint32_t) service_deep;     /* it sleeps until stirred */
+    struct weft__offload *offload;
+};
+
+/* ---- self.c ---- */
+
+/* The calling thread as Weft knows it, made known at the first call.  Out of line, so that no
+ * compiler keeps its result across a switch.  Panics when memory for it cannot be had. */
+struct weft__thread *weft__self(void);
+struct weft__thread *weft__self_or_null(void);
+void weft__self_bind(struct weft__thread *thread); /* the runtime's own threads; NULL unbinds */
+
+/* Foreign threads parked in a wait of ours now. */
+extern ATOMIC(uint32_t) weft__foreign_parked;
+extern ATOMIC(uint32_t) weft__foreign_seen; /* ever attached */
+
+/* The runtime of this process, NULL outside weft_run. */
+extern ATOMIC(struct weft__runtime *) weft__runtime_now;
+extern ATOMIC(uint32_t) weft__forked;        /* this process was forked from a running runtime */
+extern ATOMIC(uint32_t) weft__enter_fences;  /* 1: no membarrier here, so enter pays a fence */
+
+static inline struct weft__runtime *weft__runtime(void)
+{
+    return a_load(&weft__runtime_now, acquire);
+}
+
+/* From here to leave the thread keeps its seat.  The plain store is ordered against the watchdog's
+ * reading by the membarrier in watch_take (or, without that call, by the fence here). */
+static inline struct weft__thread *weft__enter(void)
+{
+    struct weft__thread *self = weft__self();
+    weft__san_hide(); /* what is private to a seat or thread has no order that TSan could see */
+    a_store(&self->inside, 1, relaxed);
+    a_compiler_fence();
+    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+        a_fence(seq_cst);
+    }
+    return self;
+}
+
+/* Pairs with the acquire in watch_take: what was done to the seat is seen by who gets it next. */
+static inline void weft__leave(struct weft__thread *self)
+{
+    a_store(&self->inside, 0, release);
+    weft__san_show();
+}
+
+static inline struct weft__worker *weft__seat(struct weft__thread *self)
+{
+    return a_load(&self->seat, acquire);
+}
+
+#endif

@@ -1,0 +1,259 @@
+/* idle.c - when a worker finds nothing to do.
+ *
+ * Called by worker.c when a full turn found no work, and by everyone who makes work ready.
+ *
+ * We want as many workers awake as there is work, and no more: waking a sleeping CPU costs some 25 us
+ * on a virtual machine, a thousand times a task switch.  So a maker wakes somebody only when nobody is
+ * searching already, and a searcher that finds work wakes the next one: a chain, never a storm.
+ *
+ * The difficulty is one race: a worker decides to sleep while another makes work ready.
+ *
+ *   maker:    put the task on a queue       sleeper:   go on the list of sleepers,
+ *                                                       leave the searching count
+ *             full fence                               full fence
+ *             anyone searching?  done                  look at every queue once more
+ *             else wake a sleeper                      nothing?  commit, sleep
+ *
+ * Both fences are needed; with either missing both may look before the other has acted.  idle_model.c
+ * explores it, and finds the lost task when a fence is taken out.
+ *
+ * Commit: a sleeper that has looked for the last time says so under the lock.  When all workers have
+ * committed nothing runs, and nothing can begin to run but by an outside event: that is the moment for
+ * the virtual clock to jump, or for a deadlock to be told.
+ *
+ * The keeper: one sleeper at a time gets up by itself, when the next timer is due; the others sleep
+ * until they are called.  Timers of busy workers are looked at by the watchdog too.
+ *
+ * Rejected: waking a worker for each task made ready (storms); a dedicated waker thread (adds a switch
+ * to every wake).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/idle.h"
+
+#include "base/sys.h"
+#include "base/time.h"
+#include "core/clock.h"
+#include "core/inject.h"
+#include "core/runtime.h"
+#include "core/watch.h"
+#include "core/worker.h"
+#include "weft/err.h"
+#include "weft/time.h"
+
+/* How soon to look again when a foreign thread may be at work: doubled each time, so that a program
+ * with threads of its own pays next to nothing while it idles. */
+#define IDLE_UNSURE_NS      (2 * WEFT_MS)
+#define IDLE_UNSURE_DOUBLES 9
+
+void weft__idle_init(struct weft__idle *idle)
+{
+    a_store(&idle->searching, 0, relaxed);
+    a_store(&idle->sleeping, 0, relaxed);
+    a_store(&idle->keeper_until, WEFT_NEVER, relaxed);
+    lock_init(&idle->lock, WEFT_RANK_IDLE);
+    list_init(&idle->list);
+    idle->committed = 0;
+}
+
+/* Takes a worker off the list; the caller holds the lock. */
+static void idle_take_off(struct weft__idle *idle, struct weft__worker *w)
+{
+    WEFT_CHECK(w->is_idle);
+    list_remove(&w->idle_link);
+    w->is_idle = false;
+    if (w->is_committed) {
+        w->is_committed = false;
+        idle->committed--;
+    }
+    a_sub(&idle->sleeping, 1, relaxed);
+}
+
+static void idle_call(struct weft__runtime *rt, struct weft__worker *w)
+{
+    a_add(&rt->wakes, 1, relaxed);
+    a_store(&rt->idle.unsure, 0, relaxed);
+    a_store(&w->call, 1, release); /* pairs with the acquire in weft__idle_sleep */
+    weft__sys_futex_wake(&w->call, 1);
+    weft__watch_stir(rt);
+}
+
+void weft__idle_wake(struct weft__runtime *rt)
+{
+    struct weft__idle *idle = &rt->idle;
+    a_fence(seq_cst); /* pairs with the one in weft__idle_sleep */
+    if (a_load(&idle->searching, relaxed) != 0 || a_load(&idle->sleeping, relaxed) == 0) {
+        return;
+    }
+    uint32_t none = 0;
+    if (!a_cas(&idle->searching, &none, 1, seq_cst, relaxed)) {
+        return; /* another maker was faster, and its sleeper will find our work too */
+    }
+    lock_take(&idle->lock);
+    struct weft__worker *w = NULL;
+    if (!list_empty(&idle->list)) {
+        w = container_of(idle->list.next, struct weft__worker, idle_link);
+        idle_take_off(idle, w);
+    }
+    lock_drop(&idle->lock);
+    if (w) {
+        idle_call(rt, w); /* it inherits the searching count */
+    } else {
+        a_sub(&idle->searching, 1, seq_cst);
+    }
+}
+
+void weft__idle_wake_all(struct weft__runtime *rt)
+{
+    struct weft__idle *idle = &rt->idle;
+    for (;;) {
+        lock_take(&idle->lock);
+        struct weft__worker *w = NULL;
+        if (!list_empty(&idle->list)) {
+            w = container_of(idle->list.next, struct weft__worker, idle_link);
+            idle_take_off(idle, w);
+            a_add(&idle->searching, 1, seq_cst);
+        }
+        lock_drop(&idle->lock);
+        if (!w) {
+            return;
+        }
+        idle_call(rt, w);
+    }
+}
+
+void weft__idle_keep(struct weft__runtime *rt, int64_t at)
+{
+    if (!rt->options.virtual_clock && at < a_load(&rt->idle.keeper_until, seq_cst)) {
+        weft__idle_wake(rt); /* it will look at the timers before it sleeps again */
+    }
+}
+
+bool weft__idle_may_search(struct weft__runtime *rt)
+{
+    struct weft__idle *idle = &rt->idle;
+    size_t busy = rt->worker_count - weft__min(rt->worker_count,
+                                               (size_t)a_load(&idle->sleeping, relaxed));
+    if (2 * (size_t)a_load(&idle->searching, relaxed) >= busy) {
+        return false; /* enough others look */
+    }
+    a_add(&idle->searching, 1, seq_cst);
+    return true;
+}
+
+static bool idle_work_anywhere(struct weft__runtime *rt)
+{
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        if (weft__worker_has_work(&rt->workers[i])) {
+            return true;
+        }
+    }
+    return !weft__inject_is_empty(rt);
+}
+
+void weft__idle_found(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    uint32_t before = a_sub(&rt->idle.searching, 1, seq_cst);
+    WEFT_CHECK(before > 0);
+    if (before == 1 && idle_work_anywhere(rt)) { /* last one searching, and more is there */
+        weft__idle_wake(rt);
+    }
+}
+
+/* The first time at which a timer is due, over all workers. */
+static int64_t idle_next_timer(struct weft__runtime *rt)
+{
+    int64_t at = WEFT_NEVER;
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        at = weft__min(at, a_load(&rt->workers[i].wheel.next_at, relaxed));
+    }
+    return at;
+}
+
+/* Gets off the list by itself.  False: somebody has called already, the call must be taken. */
+static bool idle_withdraw(struct weft__worker *w)
+{
+    struct weft__idle *idle = &w->runtime->idle;
+    bool was_idle;
+    lock_take(&idle->lock);
+    was_idle = w->is_idle;
+    if (was_idle) {
+        idle_take_off(idle, w);
+        a_add(&idle->searching, 1, seq_cst);
+    }
+    lock_drop(&idle->lock);
+    if (was_idle) {
+        weft__watch_stir(w->runtime);
+    }
+    return was_idle;
+}
+
+/* Looked for the last time.  True: it is the last of all, and nothing runs. */
+static bool idle_commit(struct weft__worker *w)
+{
+    struct weft__idle *idle = &w->runtime->idle;
+    bool is_last = false;
+    lock_take(&idle->lock);
+    if (w->is_idle) {
+        w->is_committed = true;
+        idle->committed++;
+        is_last = idle->committed == w->runtime->worker_count;
+    }
+    lock_drop(&idle->lock);
+    return is_last && a_load(&w->runtime->external, seq_cst) == 0;
+}
+
+static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
+{
+    struct weft__runtime *rt = w->runtime;
+    struct weft__idle *idle = &rt->idle;
+    int64_t at = rt->options.virtual_clock ? WEFT_NEVER : idle_next_timer(rt);
+    bool is_keeper = false;
+    if (is_unsure) {
+        uint32_t doubles = a_add(&idle->unsure, 1, relaxed);
+        doubles = weft__min(doubles, (uint32_t)IDLE_UNSURE_DOUBLES);
+        at = weft__min(at, weft__time_now() + (IDLE_UNSURE_NS << doubles));
+    }
+    if (at < a_load(&idle->keeper_until, seq_cst)) {
+        a_store(&idle->keeper_until, at, seq_cst);
+        is_keeper = true;
+    }
+    while (a_load(&w->call, acquire) == 0) { /* pairs with the release in idle_call */
+        int rc = weft__sys_futex_wait(&w->call, 0, is_keeper ? at : -1);
+        if (rc == -ETIMEDOUT && idle_withdraw(w)) {
+            break;
+        }
+    }
+    if (is_keeper) {
+        int64_t mine = at;
+        a_cas(&idle->keeper_until, &mine, WEFT_NEVER, seq_cst, relaxed);
+    }
+}
+
+void weft__idle_sleep(struct weft__worker *w, bool is_searching)
+{
+    struct weft__runtime *rt = w->runtime;
+    struct weft__idle *idle = &rt->idle;
+    a_store(&w->call, 0, relaxed);
+    lock_take(&idle->lock);
+    WEFT_CHECK(!w->is_idle);
+    list_push_front(&idle->list, &w->idle_link); /* the one that slept last is the warmest */
+    w->is_idle = true;
+    a_add(&idle->sleeping, 1, seq_cst);
+    lock_drop(&idle->lock);
+    if (is_searching) {
+        a_sub(&idle->searching, 1, seq_cst);
+    }
+    a_fence(seq_cst); /* pairs with the one in weft__idle_wake */
+    bool must_look = idle_work_anywhere(rt) || a_load(&rt->stopping, seq_cst) ||
+                     idle_next_timer(rt) <= weft__now(rt);
+    enum weft__quiet quiet = WEFT__QUIET_SLEEP;
+    if (!must_look && idle_commit(w)) {
+        quiet = weft__runtime_quiescent(rt);
+    }
+    if ((must_look || quiet == WEFT__QUIET_LOOK) && idle_withdraw(w)) {
+        return;
+    }
+    idle_wait_for_call(w, quiet == WEFT__QUIET_UNSURE);
+}

@@ -1,0 +1,30 @@
+/* idle.h - when a worker finds nothing to do; see idle.c.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_IDLE_H
+#define WEFT_CORE_IDLE_H
+
+#include "core/core.h"
+
+void weft__idle_init(struct weft__idle *idle);
+
+/* Never sleeps.  Work was made ready that the caller will not run next: sees to it that a worker is
+ * looking for it.  A full fence. */
+void weft__idle_wake(struct weft__runtime *rt);
+
+/* Never sleeps.  Wakes every worker that sleeps: the runtime stops, or must look around. */
+void weft__idle_wake_all(struct weft__runtime *rt);
+
+/* Never sleeps.  A timer was armed from outside: makes sure that somebody is up by then. */
+void weft__idle_keep(struct weft__runtime *rt, int64_t at);
+
+/* The searching count: how many workers look for work. */
+bool weft__idle_may_search(struct weft__runtime *rt);
+void weft__idle_found(struct weft__worker *w);
+
+/* Sleeps, unless work turns up first.  The worker is searching on return (and on entry if
+ * `is_searching`). */
+void weft__idle_sleep(struct weft__worker *w, bool is_searching);
+
+#endif

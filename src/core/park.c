@@ -1,0 +1,229 @@
+/* park.c - the one door to sleep; see park.h for the protocol and park_model.c for the proof.
+ *
+ * Orders.  A canceller stores the cancel word and then looks at the wait word; a sleeper makes its wait
+ * word claimable and then looks at the cancel word.  One of the two must see the other (store
+ * buffering), so both sides use seq_cst.  Everything else is a hand-over through the wait word: what
+ * the claimer wrote before (a value, an index) is seen by the sleeper, because claim is a release, and
+ * the sleeper is made ready through a queue that is one too.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/park.h"
+
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/time.h"
+#include "core/clock.h"
+#include "core/runtime.h"
+#include "core/worker.h"
+#include "weft/err.h"
+#include "weft/time.h"
+
+#define WAIT_STATE_MASK   UINT64_C(3)
+#define WAIT_OUTCOME_BITS 2
+#define WAIT_OUTCOME_MASK UINT64_C(0x3fff)
+#define WAIT_FIRM         (UINT64_C(1) << WAIT_OUTCOME_BITS)
+#define WAIT_TICKET_UNIT  (UINT64_C(1) << 16)
+
+static enum weft__wait_state wait_state(uint64_t word)
+{
+    return (enum weft__wait_state)(word & WAIT_STATE_MASK);
+}
+
+static uint32_t wait_outcome(uint64_t word)
+{
+    return (uint32_t)(word >> WAIT_OUTCOME_BITS & WAIT_OUTCOME_MASK);
+}
+
+static uint64_t wait_ticket(uint64_t word)
+{
+    return word & ~(WAIT_TICKET_UNIT - 1);
+}
+
+static uint64_t wait_claimed(uint64_t ticket, uint32_t outcome)
+{
+    return ticket | (uint64_t)outcome << WAIT_OUTCOME_BITS | WEFT__CLAIMED;
+}
+
+uint64_t weft__park_arm(struct weft__task *task)
+{
+    uint64_t word = a_load(&task->wait, relaxed);
+    WEFT_CHECK(wait_state(word) == WEFT__RUNNING);
+    uint64_t ticket = wait_ticket(word) + WAIT_TICKET_UNIT;
+    a_store(&task->wait, ticket | WEFT__ARMED, relaxed); /* the node goes through the queue's lock */
+    return ticket;
+}
+
+bool weft__park_disarm(struct weft__task *task, uint64_t ticket)
+{
+    uint64_t expected = ticket | WEFT__ARMED;
+    return a_cas(&task->wait, &expected, ticket | WEFT__RUNNING, acq_rel, acquire);
+}
+
+enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome)
+{
+    uint64_t word = a_load(&task->wait, acquire);
+    for (;;) {
+        enum weft__wait_state state = wait_state(word);
+        if (wait_ticket(word) != ticket || (state != WEFT__ARMED && state != WEFT__PARKED)) {
+            return WEFT__CLAIM_LOST;
+        }
+        if (outcome == WEFT__OUTCOME_CANCELED && (word & WAIT_FIRM)) {
+            return WEFT__CLAIM_LOST;
+        }
+        if (a_cas_weak(&task->wait, &word, wait_claimed(ticket, outcome), seq_cst, acquire)) {
+            return state == WEFT__PARKED ? WEFT__CLAIM_MUST_READY : WEFT__CLAIM_WON;
+        }
+    }
+}
+
+enum weft__claim weft__claim_cancel(struct weft__task *task)
+{
+    /* seq_cst pairs with the settler's: either this sees ARMED or PARKED, or it sees the word */
+    uint64_t word = a_load(&task->wait, seq_cst);
+    enum weft__wait_state state = wait_state(word);
+    if (state != WEFT__ARMED && state != WEFT__PARKED) {
+        return WEFT__CLAIM_LOST;
+    }
+    return weft__claim(task, wait_ticket(word), WEFT__OUTCOME_CANCELED);
+}
+
+static bool park_is_cancelled(const ATOMIC(uint32_t) *word)
+{
+    return word && a_load(word, seq_cst);
+}
+
+/* Makes the sleeper wakeable, now that it is off its stack (or, a thread, about to wait).
+ *
+ * Once the exchange has succeeded a cancel or timer may wake it; then it must first take the lock that
+ * we still hold, so *parking stays readable until the lock is dropped.  Where there is no lock, what is
+ * needed was read before. */
+void weft__park_settle(struct weft__task *task)
+{
+    const struct weft__parking *parking = task->parking;
+    struct weft__lock *lock = parking->lock;
+    void (*release)(void *) = parking->release;
+    void *release_arg = parking->release_arg;
+    const ATOMIC(uint32_t) *cancel = parking->is_uncancellable ? NULL : task->cancel;
+    uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
+    uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
+    uint64_t armed = ticket | flags | WEFT__ARMED;
+    bool must_ready = false;
+
+    if (!a_cas(&task->wait, &armed, ticket | flags | WEFT__PARKED, seq_cst, acquire)) {
+        WEFT_CHECK(wait_state(armed) == WEFT__CLAIMED);
+        must_ready = true;
+    } else if ((lock || release) && park_is_cancelled(cancel)) {
+        must_ready = weft__claim(task, ticket, WEFT__OUTCOME_CANCELED) == WEFT__CLAIM_MUST_READY;
+    }
+    if (lock) {
+        lock_drop(lock);
+    }
+    if (release) {
+        release(release_arg);
+    }
+    if (must_ready) {
+        weft__ready(task);
+    }
+}
+
+/* A plain thread, or a task on a thread of its own: settles itself and waits in the kernel. */
+static void park_thread(struct weft__task *task, const struct weft__parking *parking)
+{
+    struct weft__runtime *rt = task->runtime; /* NULL: not a task of a run */
+    uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
+    int64_t deadline = parking->deadline;
+    a_store(&task->woken, 0, relaxed);
+    if (rt) {
+        weft__runtime_external_end(rt); /* weft__ready counts it again, on its behalf */
+    } else {
+        a_add(&weft__foreign_parked, 1, seq_cst);
+    }
+    weft__park_settle(task);
+    while (a_load(&task->woken, acquire) == 0) { /* pairs with the release in weft__ready */
+        int rc = weft__sys_futex_wait(&task->woken, 0, deadline > 0 ? deadline : -1);
+        if (rc == -ETIMEDOUT && deadline > 0) {
+            deadline = -1;
+            if (weft__claim(task, ticket, WEFT__OUTCOME_TIMED_OUT) == WEFT__CLAIM_MUST_READY) {
+                weft__ready(task);
+            }
+        }
+    }
+}
+
+int weft__park(struct weft__thread **self, const struct weft__parking *parking)
+{
+    struct weft__task *task = (*self)->task;
+    if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
+        weft__panic("%s: this process was forked from inside a task: it has no runtime to sleep in",
+                    parking->kind->what);
+    }
+    if (!task->enrolled && task->home) {
+        weft__owner_ops.enroll(task);
+    }
+    task->parking = parking;
+    if (task->runtime) {
+        task->parked_since = a_load(&task->runtime->coarse_now, relaxed);
+    }
+    if (parking->is_uncancellable) {
+        /* A cancel may have claimed the sleep since it was armed.  It found ARMED and so has nothing
+         * more to do; the claim is simply forgotten.  Wakers need the lock, which we still hold. */
+        uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
+        a_store(&task->wait, ticket | WAIT_FIRM | WEFT__ARMED, relaxed);
+    } else if (!parking->lock && !parking->release) {
+        /* With no lock to hold the sleeper back, the settler could not look at its cancel word
+         * after parking it; so the sleeper looks itself, after arming.  Pairs with
+         * weft__claim_cancel. */
+        a_fence(seq_cst);
+        if (park_is_cancelled(task->cancel)) {
+            weft__claim_cancel(task);
+        }
+    }
+    if (task->on_thread) {
+        park_thread(task, parking);
+    } else {
+        weft__switch_away(*self, WEFT__LEFT_PARKED);
+        *self = weft__self();
+    }
+    task->parking = NULL;
+    uint64_t word = a_load(&task->wait, acquire);
+    WEFT_CHECK(wait_state(word) == WEFT__CLAIMED);
+    a_store(&task->wait, wait_ticket(word) | WEFT__RUNNING, relaxed);
+    switch (wait_outcome(word)) {
+    case WEFT__OUTCOME_CANCELED:
+        weft__owner_ops.delivered(task);
+        return -WEFT_ECANCELED;
+    case WEFT__OUTCOME_TIMED_OUT:
+        return -WEFT_ETIMEDOUT;
+    default:
+        return (int)wait_outcome(word);
+    }
+}
+
+/* Others get their turn after so many calls that succeeded at once (tokio's number). */
+static WEFT_NOINLINE struct weft__thread *op_budget_spent(struct weft__thread *self)
+{
+    self->task->budget = WEFT_BUDGET;
+    if (self->task->on_thread) {
+        return self;
+    }
+    weft__switch_away(self, WEFT__LEFT_YIELDED);
+    return weft__self();
+}
+
+struct weft__thread *weft__op_begin(void)
+{
+    struct weft__thread *self = weft__enter();
+    if (WEFT_UNLIKELY(--self->task->budget <= 0)) {
+        self = op_budget_spent(self);
+    }
+    return self;
+}
+
+int weft__op_refuse(struct weft__thread *self)
+{
+    weft__owner_ops.delivered(self->task);
+    weft__leave(self);
+    return -WEFT_ECANCELED;
+}

@@ -1,0 +1,125 @@
+/* park.h - the one door to sleep.
+ *
+ * Every suspension of a task goes through weft__park: cancel, the sleeper's report for the wait graph,
+ * the sanitizers' notes and the controlled scheduler's points live here, once.  Waiter nodes lie on the
+ * sleeper's own stack; nothing on the way to sleep or to wake allocates.
+ *
+ * A sleep is a little auction with one winner.  The task's wait word holds a ticket (a sequence number,
+ * new for each sleep) and a state:
+ *
+ *     RUNNING ──arm──▶ ARMED ──settle──▶ PARKED
+ *                        │                 │
+ *                        └────── claim ────┴──▶ CLAIMED(outcome) ──ready──▶ RUNNING
+ *
+ * Whoever wants to end the sleep (a waker, the canceller, a timer) claims the ticket by one
+ * compare-and-swap; exactly one wins, the others see that they lost and leave no trace.  A winner that
+ * found PARKED makes the task ready.  One that found ARMED does nothing more: the task is still on its
+ * way off its stack, and whoever settles it sees the claim and makes it ready.
+ *
+ * How a primitive uses it:
+ *
+ *     lock_take(&m->lock);
+ *     ... must wait:
+ *     weft__waiter_init(&node, self);                     arms
+ *     waitq_push(&m->waiters, &node);
+ *     rc = weft__park(&self, &(struct weft__parking){.kind = ..., .lock = &m->lock, ...});
+ *     if (rc < 0) { lock_take; waitq_remove if still queued; lock_drop }
+ *
+ * The lock is dropped for it, once it is off its stack and PARKED.  So a waker that holds the lock always
+ * finds PARKED or CLAIMED, never ARMED, and may copy values to and from the sleeper's stack between
+ * claim and ready.  And a sleeper woken by a cancel or a timer must take that lock once before it
+ * returns; this is what keeps its frame alive while the settler still reads it.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_PARK_H
+#define WEFT_CORE_PARK_H
+
+#include "core/core.h"
+
+/* ---- the wait word: sequence:48 outcome:14 state:2; before it is claimed, the outcome's place holds
+ * one flag: firm, not to be cancelled ---- */
+
+enum weft__wait_state {
+    WEFT__RUNNING = 0,
+    WEFT__ARMED = 1,
+    WEFT__PARKED = 2,
+    WEFT__CLAIMED = 3
+};
+
+#define WEFT__OUTCOME_MAX       0x3ff0u
+#define WEFT__OUTCOME_TIMED_OUT 0x3ffeu
+#define WEFT__OUTCOME_CANCELED  0x3fffu
+
+/* What kind of sleep it is, for reports. */
+struct weft__wait_kind {
+    const char *what; /* "mutex", "channel send" */
+    /* The task that holds the object, NULL when unknown; may be NULL itself. */
+    const struct weft__task *(*holder)(const void *object);
+};
+
+struct weft__parking {
+    const struct weft__wait_kind *kind;
+    const void *object;
+    const void *site;              /* where the public call was made */
+    struct weft__lock *lock;       /* dropped once the task is parked; or NULL */
+    void (*release)(void *arg);    /* for more than one lock; or NULL */
+    void *release_arg;
+    int64_t deadline;              /* on_thread without a runtime: until when; else ignored */
+    bool is_uncancellable;
+};
+
+/* A place in a queue.  On the sleeper's stack. */
+struct weft__waiter {
+    struct weft__waiter *next, *prev;
+    struct weft__task *task;
+    uint64_t ticket;
+    uint32_t index; /* outcome when woken: the arm of a select, else 0 */
+    bool queued;
+    void *value;    /* where a value is to be put, or lies */
+};
+
+/* Arms the calling task: from now on its sleep can be claimed.  Returns the ticket. */
+uint64_t weft__park_arm(struct weft__task *task);
+
+/* Undoes an arm when the caller finds that it need not sleep.  False: somebody claimed it already,
+ * and it must park (which returns at once). */
+bool weft__park_disarm(struct weft__task *task, uint64_t ticket);
+
+/* Sleeps.  *self is the calling thread on entry and on return (perhaps another one).  The outcome
+ * (>= 0), -WEFT_ECANCELED or -WEFT_ETIMEDOUT. */
+int weft__park(struct weft__thread **self, const struct weft__parking *parking);
+
+/* Finishes what the thread switched away from; called first thing on arrival. */
+void weft__park_settle(struct weft__task *task);
+
+enum weft__claim {
+    WEFT__CLAIM_LOST = 0,
+    WEFT__CLAIM_WON,       /* and the settler will make it ready */
+    WEFT__CLAIM_MUST_READY /* the caller must call weft__ready */
+};
+
+/* Never sleeps.  Any thread. */
+enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome);
+
+/* Never sleeps.  Claims a sleep that is cancellable and whichever ticket it has now; the caller holds
+ * what keeps the task alive and its innermost scope the same. */
+enum weft__claim weft__claim_cancel(struct weft__task *task);
+
+/* ---- entry of public calls ---- */
+
+/* Enters the runtime for a call that is cancellable: counts the budget, and gives others a turn when
+ * it is spent. */
+struct weft__thread *weft__op_begin(void);
+
+/* Is the calling task cancelled?  Then the call must return -WEFT_ECANCELED, without side effect. */
+static inline bool weft__op_cancelled(struct weft__thread *self)
+{
+    const ATOMIC(uint32_t) *word = self->task->cancel;
+    return word && WEFT_UNLIKELY(a_load(word, relaxed));
+}
+
+/* Leaves, noting that a cancel was delivered.  Returns -WEFT_ECANCELED. */
+int weft__op_refuse(struct weft__thread *self);
+
+#endif

@@ -1,0 +1,71 @@
+/* post.c - weft_post: a bounded ring of calls, filled from anywhere.
+ *
+ * The cells live as long as the process, so that a signal handler which comes while the runtime stops
+ * finds them still there.  Two rings of pointers pass the cells to and fro; both are safe in a handler
+ * (lockfree/ring.h says why).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/post.h"
+
+#include "core/runtime.h"
+#include "core/watch.h"
+#include "lockfree/ring.h"
+#include "weft/err.h"
+
+struct post_cell {
+    void (*fn)(void *);
+    void *arg;
+};
+
+static struct post_cell post_cells[WEFT_POSTS_MAX];
+static struct weft__ring_slot post_free_slots[WEFT_POSTS_MAX], post_full_slots[WEFT_POSTS_MAX];
+static struct weft__ring post_free, post_full;
+static ATOMIC(uint32_t) post_ready;
+
+void weft__post_init(void)
+{
+    if (a_load(&post_ready, acquire)) {
+        return;
+    }
+    ring_init(&post_free, post_free_slots, WEFT_POSTS_MAX);
+    ring_init(&post_full, post_full_slots, WEFT_POSTS_MAX);
+    for (size_t i = 0; i < WEFT_POSTS_MAX; i++) {
+        bool pushed = ring_push(&post_free, &post_cells[i]);
+        WEFT_CHECK(pushed);
+    }
+    a_store(&post_ready, 1, release);
+}
+
+int weft_post(void (*fn)(void *arg), void *arg)
+{
+    struct weft__runtime *rt = weft__runtime();
+    void *cell;
+    if (!fn) {
+        return -WEFT_EINVAL;
+    }
+    if (!rt || a_load(&weft__forked, relaxed)) {
+        return -WEFT_ESHUTDOWN;
+    }
+    if (!ring_pop(&post_free, &cell)) {
+        return -WEFT_EAGAIN;
+    }
+    *(struct post_cell *)cell = (struct post_cell){fn, arg};
+    a_add(&rt->external, 1, seq_cst);
+    bool pushed = ring_push(&post_full, cell);
+    WEFT_CHECK(pushed);
+    weft__watch_call(rt);
+    return 0;
+}
+
+void weft__post_run(struct weft__runtime *rt)
+{
+    void *cell;
+    while (ring_pop(&post_full, &cell)) {
+        struct post_cell post = *(struct post_cell *)cell;
+        bool pushed = ring_push(&post_free, cell);
+        WEFT_CHECK(pushed);
+        post.fn(post.arg);
+        weft__runtime_external_end(rt);
+    }
+}

@@ -1,0 +1,16 @@
+/* post.h - calls posted from anywhere, signal handlers too, for the service thread to make.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_POST_H
+#define WEFT_CORE_POST_H
+
+#include "core/core.h"
+
+/* Once per process, before the first runtime. */
+void weft__post_init(void);
+
+/* Never sleeps.  The service thread makes the calls that are waiting. */
+void weft__post_run(struct weft__runtime *rt);
+
+#endif

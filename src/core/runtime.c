@@ -1,0 +1,503 @@
+/* runtime.c - starting and stopping: threads, seats, and the moment when nothing moves.
+ *
+ * The caller of weft_run sits on seat 0.  The other seats get a thread each, the watchdog one more.
+ * When the last task has ended (upstairs says so) every thread leaves its loop; the caller joins them
+ * all, and nothing is left: no thread, no mapping, no block.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/runtime.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "base/time.h"
+#include "core/blocked.h"
+#include "core/census.h"
+#include "core/clock.h"
+#include "core/fatal.h"
+#include "core/idle.h"
+#include "core/inject.h"
+#include "core/offload.h"
+#include "core/park.h"
+#include "core/post.h"
+#include "core/stuck.h"
+#include "core/task.h"
+#include "core/watch.h"
+#include "core/worker.h"
+#include "weft/err.h"
+#include "weft/time.h"
+
+#define RUNTIME_THREAD_STACK   (256 * 1024)
+#define RUNTIME_SPARES         64
+#define RUNTIME_BLOCKING       64
+#define RUNTIME_IDLE_STACKS    1024
+#define RUNTIME_STUCK_AFTER_NS (8 * WEFT_MS)
+
+/* ---- options ---- */
+
+static size_t runtime_worker_count(const weft_options *options)
+{
+    const char *text = getenv("WEFT_WORKERS");
+    if (text && *text) {
+        char *end;
+        unsigned long n = strtoul(text, &end, 10);
+        if (*end == '\0' && n >= 1 && n <= WEFT_WORKERS_MAX) {
+            return n;
+        }
+        weft__log("WEFT_WORKERS='%s' is no number from 1 to %d; it is ignored", text,
+                  WEFT_WORKERS_MAX);
+    }
+    if (options->workers) {
+        return options->workers;
+    }
+    return weft__min((size_t)weft__sys_cpus(), (size_t)WEFT_WORKERS_MAX);
+}
+
+static int runtime_fill_options(weft_options *options)
+{
+    if (options->workers > WEFT_WORKERS_MAX || options->stuck_after_ns < 0) {
+        return -WEFT_EINVAL;
+    }
+    options->workers = runtime_worker_count(options);
+    options->stack_size = options->stack_size ? options->stack_size : WEFT_STACK_DEFAULT;
+    options->idle_stacks_max =
+        options->idle_stacks_max ? options->idle_stacks_max : RUNTIME_IDLE_STACKS;
+    options->spare_threads_max =
+        options->spare_threads_max ? options->spare_threads_max : RUNTIME_SPARES;
+    options->blocking_threads_max =
+        options->blocking_threads_max ? options->blocking_threads_max : RUNTIME_BLOCKING;
+    options->stuck_after_ns =
+        options->stuck_after_ns ? options->stuck_after_ns : RUNTIME_STUCK_AFTER_NS;
+    return 0;
+}
+
+size_t weft_cpus(void)
+{
+    return weft__sys_cpus();
+}
+
+/* ---- threads ---- */
+
+void weft__runtime_init_thread(struct weft__runtime *rt, struct weft__thread *thread)
+{
+    memset(thread, 0, sizeof *thread);
+    weft__task_init_thread(&thread->own, "worker");
+    thread->task = &thread->own;
+    thread->runtime = rt;
+    list_init(&thread->link);
+    list_init(&thread->spare_link);
+}
+
+static void *runtime_thread_main(void *arg)
+{
+    struct weft__thread *self = arg;
+    weft__self_bind(self);
+    a_store(&self->tid, weft__sys_gettid(), relaxed);
+    weft__san_init_thread(&self->base_san);
+    if (weft__fatal_thread_begin(self) != 0) {
+        weft__log("no memory for a signal stack: a stack overflow on this thread would be a bare "
+                  "segmentation fault");
+    }
+    if (self->birth) {
+        weft__task_run_on_thread(self, self->birth);
+    } else {
+        weft__thread_loop(self);
+    }
+    weft__fatal_thread_end(self);
+    struct weft__runtime *rt = self->runtime;
+    bool was_task = self->birth != NULL;
+    a_store(&self->ended, 1, release); /* pairs with the acquire in runtime_find_ended */
+    weft__self_bind(NULL);
+    if (was_task) {
+        weft__runtime_external_end(rt);
+    }
+    return NULL;
+}
+
+static int runtime_launch_thread(struct weft__runtime *rt, struct weft__thread *thread,
+                                 size_t stack_size, const char *name)
+{
+    lock_take(&rt->threads_lock);
+    list_push_back(&rt->threads, &thread->link);
+    lock_drop(&rt->threads_lock);
+    a_add(&rt->threads_live, 1, seq_cst);
+    int rc = weft__sys_thread_start(runtime_thread_main, thread, stack_size, name,
+                                    &thread->handle);
+    if (rc < 0) {
+        a_sub(&rt->threads_live, 1, seq_cst);
+        lock_take(&rt->threads_lock);
+        list_remove(&thread->link);
+        lock_drop(&rt->threads_lock);
+        weft__free(thread);
+    }
+    return rc;
+}
+
+static struct weft__thread *runtime_new_thread(struct weft__runtime *rt)
+{
+    struct weft__thread *thread = weft__alloc_aligned(WEFT_CACHE_LINE, sizeof *thread);
+    if (thread) {
+        weft__runtime_init_thread(rt, thread);
+    }
+    return thread;
+}
+
+int weft__runtime_start_thread(struct weft__runtime *rt, struct weft__worker *seat)
+{
+    struct weft__thread *thread = runtime_new_thread(rt);
+    if (!thread) {
+        return -WEFT_ENOMEM;
+    }
+    if (seat) {
+        a_store(&seat->thread, thread, relaxed);
+        a_store(&thread->seat, seat, release);
+    }
+    return runtime_launch_thread(rt, thread, RUNTIME_THREAD_STACK,
+                                 seat ? "weft-worker" : "weft-spare");
+}
+
+int weft__runtime_start_thread_task(struct weft__runtime *rt, struct weft__birth *birth,
+                                    size_t stack_size)
+{
+    struct weft__thread *thread = runtime_new_thread(rt);
+    if (!thread) {
+        return -WEFT_ENOMEM;
+    }
+    thread->birth = birth;
+    weft__runtime_external_begin(rt);
+    int rc = runtime_launch_thread(rt, thread, stack_size, birth->name ? birth->name : "weft-task");
+    if (rc < 0) {
+        weft__runtime_external_end(rt);
+    } else {
+        a_add(&rt->seatless_started, 1, relaxed);
+    }
+    return rc;
+}
+
+static struct weft__thread *runtime_take_thread(struct weft__runtime *rt, bool any)
+{
+    struct weft__thread *found = NULL;
+    lock_take(&rt->threads_lock);
+    LIST_FOR_EACH(&rt->threads, it) {
+        struct weft__thread *thread = container_of(it, struct weft__thread, link);
+        /* pairs with the release at the end of runtime_thread_main */
+        if (!found && (any || a_load(&thread->ended, acquire))) {
+            found = thread;
+        }
+    }
+    if (found) {
+        list_remove(&found->link);
+    }
+    lock_drop(&rt->threads_lock);
+    return found;
+}
+
+void weft__runtime_reap_threads(struct weft__runtime *rt, bool wait)
+{
+    struct weft__thread *thread;
+    while ((thread = runtime_take_thread(rt, wait)) != NULL) {
+        weft__sys_thread_join(thread->handle);
+        a_sub(&rt->threads_live, 1, seq_cst);
+        if (thread->birth) {
+            a_add(&rt->seatless_ended, 1, relaxed);
+        } else if (!wait) {
+            a_sub(&rt->spare_count, 1, relaxed);
+        }
+        weft__free(thread);
+    }
+}
+
+/* ---- what goes on outside ---- */
+
+void weft__runtime_external_begin(struct weft__runtime *rt)
+{
+    a_add(&rt->external, 1, seq_cst);
+}
+
+void weft__runtime_external_end(struct weft__runtime *rt)
+{
+    uint32_t before = a_sub(&rt->external, 1, seq_cst);
+    WEFT_CHECK(before > 0);
+    if (before == 1 && a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count) {
+        weft__idle_wake(rt); /* perhaps nothing can move now: somebody must find that out */
+    }
+}
+
+/* ---- when nothing moves ---- */
+
+static int64_t runtime_next_timer(struct weft__runtime *rt)
+{
+    int64_t at = WEFT_NEVER;
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        at = weft__min(at, weft__wheel_next(&rt->workers[i].wheel));
+    }
+    return at;
+}
+
+/* Does the process have a running thread that we know nothing of?  It may wake a task any moment. */
+static bool runtime_has_unknown_threads(struct weft__runtime *rt)
+{
+    weft__runtime_reap_threads(rt, false);
+    int count = weft__sys_thread_count();
+    size_t known = a_load(&rt->threads_live, seq_cst) + rt->hidden_threads +
+                   a_load(&weft__foreign_parked, seq_cst);
+    return count < 0 || (size_t)count > known;
+}
+
+static enum weft__quiet runtime_deadlock(struct weft__runtime *rt)
+{
+    if (a_xchg(&rt->deadlocked, 1, seq_cst)) {
+        weft__blocked_print(rt, "still nothing can move after the run was cancelled: the remaining "
+                                "waits cannot be cancelled");
+        weft__panic("deadlock that cannot be unwound");
+    }
+    weft__blocked_print(rt, "every task is blocked and nothing is pending that could wake one");
+    weft__owner_ops.cancel_root(rt->root);
+    return WEFT__QUIET_LOOK;
+}
+
+enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
+{
+    int64_t next = runtime_next_timer(rt);
+    bool is_virtual = rt->options.virtual_clock;
+    if (a_load(&rt->stopping, seq_cst) || (!is_virtual && next != WEFT_NEVER)) {
+        return WEFT__QUIET_SLEEP;
+    }
+    bool has_foreign = a_load(&weft__foreign_seen, relaxed) != rt->foreign_seen;
+    if ((next == WEFT_NEVER || has_foreign) && runtime_has_unknown_threads(rt)) {
+        return WEFT__QUIET_UNSURE;
+    }
+    if (a_load(&rt->external, seq_cst) != 0) {
+        return WEFT__QUIET_SLEEP; /* began while we looked */
+    }
+    if (next != WEFT_NEVER) {
+        int64_t now = a_load(&rt->virtual_now, relaxed);
+        a_store(&rt->virtual_now, weft__max(now, next), release);
+        return WEFT__QUIET_LOOK;
+    }
+    return runtime_deadlock(rt);
+}
+
+/* ---- start and stop ---- */
+
+static void runtime_init_worker(struct weft__runtime *rt, size_t index)
+{
+    struct weft__worker *w = &rt->workers[index];
+    w->runtime = rt;
+    w->index = index;
+    w->turn = 1;
+    w->spin_score = 1;
+    weft__rng_seed(&w->rng, weft__rng_entropy() ^ index);
+    deque_init(&w->deque);
+    lock_init(&w->overflow_lock, WEFT_RANK_INJECT);
+    weft__wheel_init(&w->wheel, weft__now(rt));
+    lock_init(&w->stacks.lock, WEFT_RANK_STACKS);
+    list_init(&w->idle_link);
+}
+
+static void runtime_free(struct weft__runtime *rt)
+{
+    weft__stacks_fini(&rt->stacks);
+    weft__free(rt->workers);
+    weft__free(rt);
+}
+
+static int runtime_new(const weft_options *options, void *root, struct weft__runtime **ret_rt)
+{
+    struct weft__runtime *rt = weft__alloc_aligned(WEFT_CACHE_LINE, sizeof *rt);
+    if (!rt) {
+        return -WEFT_ENOMEM;
+    }
+    memset(rt, 0, sizeof *rt);
+    rt->options = *options;
+    int rc = runtime_fill_options(&rt->options);
+    if (rc == 0) {
+        rc = weft__stacks_init(&rt->stacks, rt->options.stack_size, rt->options.idle_stacks_max);
+    }
+    if (rc < 0) {
+        weft__free(rt);
+        return rc;
+    }
+    rt->root = root;
+    rt->worker_count = rt->options.workers;
+    rt->spin = rt->worker_count > 1 && rt->worker_count <= weft__sys_cpus();
+    a_store(&rt->virtual_now, weft__time_now(), relaxed);
+    a_store(&rt->coarse_now, weft__time_now(), relaxed);
+    weft__inject_init(&rt->inject);
+    weft__idle_init(&rt->idle);
+    lock_init(&rt->threads_lock, WEFT_RANK_RUNTIME);
+    list_init(&rt->threads);
+    list_init(&rt->spares);
+    a_store(&rt->threads_live, 1, relaxed);
+    rt->workers = weft__alloc_aligned(WEFT_CACHE_LINE, rt->worker_count * sizeof *rt->workers);
+    if (!rt->workers) {
+        runtime_free(rt);
+        return -WEFT_ENOMEM;
+    }
+    memset(rt->workers, 0, rt->worker_count * sizeof *rt->workers);
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        runtime_init_worker(rt, i);
+    }
+    *ret_rt = rt;
+    return 0;
+}
+
+/* Gives the calling thread seat 0. */
+static void runtime_seat_caller(struct weft__runtime *rt, struct weft__thread *self)
+{
+    self->runtime = rt;
+    self->is_main = true;
+    list_init(&self->spare_link);
+    weft__san_init_thread(&self->base_san);
+    a_store(&rt->workers[0].thread, self, relaxed);
+    a_store(&self->seat, &rt->workers[0], release);
+}
+
+static void runtime_unseat_caller(struct weft__thread *self)
+{
+    a_store(&self->seat, NULL, release);
+    self->runtime = NULL;
+    self->is_main = false;
+}
+
+static void runtime_wake_spares(struct weft__runtime *rt)
+{
+    for (;;) {
+        lock_take(&rt->threads_lock);
+        struct weft__list *node = list_pop_front(&rt->spares);
+        lock_drop(&rt->threads_lock);
+        if (!node) {
+            return;
+        }
+        struct weft__thread *spare = container_of(node, struct weft__thread, spare_link);
+        a_store(&spare->call, 1, release);
+        weft__sys_futex_wake(&spare->call, 1);
+    }
+}
+
+void weft__runtime_stop(struct weft__runtime *rt)
+{
+    lock_take(&rt->threads_lock);
+    a_store(&rt->stopping, WEFT__STOP_WORKERS, seq_cst);
+    lock_drop(&rt->threads_lock);
+    runtime_wake_spares(rt);
+    weft__idle_wake_all(rt);
+}
+
+/* How many threads does a sanitizer start behind our first one? */
+static void runtime_count_hidden(struct weft__runtime *rt, int before)
+{
+    static ATOMIC(uint32_t) hidden_once; /* it starts them once per process */
+    int after = weft__sys_thread_count();
+    if (before > 0 && after > before + 1) {
+        a_store(&hidden_once, (uint32_t)(after - before - 1), relaxed);
+    }
+    rt->hidden_threads = a_load(&hidden_once, relaxed);
+}
+
+int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt)
+{
+    struct weft__thread *self = weft__self();
+    struct weft__runtime *rt, *none = NULL;
+    int rc = runtime_new(options, root, &rt);
+    if (rc < 0) {
+        return rc;
+    }
+    if (!a_cas(&weft__runtime_now, &none, rt, acq_rel, relaxed)) {
+        runtime_free(rt);
+        return -WEFT_EBUSY;
+    }
+    weft__post_init();
+    weft__census_start();
+    rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
+    rc = weft__offload_start(rt);
+    if (rc < 0) {
+        goto no_offload;
+    }
+    rc = weft__fatal_thread_begin(self);
+    if (rc < 0) {
+        goto no_signal_stack;
+    }
+    runtime_seat_caller(rt, self);
+    int threads_before = weft__sys_thread_count();
+    a_add(&rt->threads_live, 1, seq_cst);
+    rc = weft__watch_start(rt);
+    if (rc < 0) {
+        goto no_watch;
+    }
+    runtime_count_hidden(rt, threads_before);
+    weft__fatal_start(rt);
+    weft__stuck_start(rt);
+    for (size_t i = 1; i < rt->worker_count && rc == 0; i++) {
+        rc = weft__runtime_start_thread(rt, &rt->workers[i]);
+    }
+    if (rc == 0) {
+        *ret_rt = rt;
+        return 0;
+    }
+    weft__runtime_stop(rt);
+    (void)weft__runtime_work_until_stop(rt, &(bool){false});
+    return rc;
+no_watch:
+    runtime_unseat_caller(self);
+    weft__fatal_thread_end(self);
+no_signal_stack:
+    weft__offload_stop(rt);
+no_offload:
+    a_store(&weft__runtime_now, NULL, release);
+    runtime_free(rt);
+    return rc;
+}
+
+int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked)
+{
+    struct weft__thread *self = weft__self();
+    weft__thread_loop(self);
+    weft__runtime_reap_threads(rt, true);
+    weft__watch_stop(rt);
+    weft__offload_stop(rt);
+    weft__stuck_stop(rt);
+    weft__fatal_stop(rt);
+    weft__census_report();
+    int signo = (int)(a_load(&rt->signal_seen, seq_cst) & ~WEFT__SIGNAL_PENDING);
+    *ret_deadlocked = a_load(&rt->deadlocked, seq_cst) != 0;
+    a_store(&weft__runtime_now, NULL, release);
+    runtime_unseat_caller(self);
+    weft__fatal_thread_end(self);
+    runtime_free(rt);
+    return signo;
+}
+
+int weft_stats_get(weft_stats *ret_stats)
+{
+    struct weft__runtime *rt = weft__runtime();
+    size_t carved, idle;
+    if (!rt) {
+        return -WEFT_ESHUTDOWN;
+    }
+    weft_stats stats = {.workers = rt->worker_count,
+                        .tasks_started = a_load(&rt->seatless_started, relaxed),
+                        .tasks_ended = a_load(&rt->seatless_ended, relaxed),
+                        .wakes = a_load(&rt->wakes, relaxed),
+                        .timers_fired = a_load(&rt->timers_fired, relaxed),
+                        .handovers = a_load(&rt->handovers, relaxed),
+                        .spare_threads = a_load(&rt->spare_count, relaxed),
+                        .spare_threads_peak = a_load(&rt->spare_peak, relaxed)};
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        struct weft__worker *w = &rt->workers[i];
+        stats.tasks_started += weft__stat_read(&w->started);
+        stats.tasks_ended += weft__stat_read(&w->ended);
+        stats.switches += weft__stat_read(&w->switches);
+        stats.steals += weft__stat_read(&w->steals);
+    }
+    weft__offload_count(rt, &stats.blocking_threads, &stats.blocking_threads_peak);
+    weft__stacks_count(&rt->stacks, &carved, &idle);
+    stats.stacks_mapped = carved;
+    stats.stacks_idle = idle;
+    *ret_stats = stats;
+    return 0;
+}

@@ -1,0 +1,100 @@
+/* self.c - which thread am I: the only thread-local word of Weft.
+ *
+ * Called by every public call, on entry and again after each switch.  The accessor is out of line, in
+ * a file of its own, because compilers treat the address of a thread-local as constant within a
+ * function: inlined into one that parks, it would go on using the thread it began on.
+ *
+ * A thread that is not ours is made known at its first call and forgotten when it ends.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/alloc.h"
+#include "base/panic.h"
+#include "base/sys.h"
+#include "core/core.h"
+#include "core/task.h"
+
+static _Thread_local struct weft__thread *self_pointer;
+
+static struct weft__thread self_main;          /* the first thread that calls, usually main's: no heap */
+static ATOMIC(uint32_t) self_main_taken;
+static pthread_key_t self_key;                 /* its destructor tells us that a thread has ended */
+static pthread_once_t self_once = PTHREAD_ONCE_INIT;
+
+ATOMIC(uint32_t) weft__foreign_parked;
+ATOMIC(uint32_t) weft__foreign_seen;
+ATOMIC(struct weft__runtime *) weft__runtime_now;
+ATOMIC(uint32_t) weft__forked;
+ATOMIC(uint32_t) weft__enter_fences;
+
+static struct weft__lockrank_stack *self_ranks(void)
+{
+    return self_pointer ? &self_pointer->ranks : NULL;
+}
+
+/* The child of a fork has one thread and no workers: whatever ran here runs in the parent. */
+static void self_after_fork(void)
+{
+    if (a_load(&weft__runtime_now, relaxed)) {
+        a_store(&weft__forked, 1, relaxed);
+    }
+}
+
+static void self_ended(void *arg)
+{
+    struct weft__thread *self = arg;
+    self_pointer = NULL;
+    if (self == &self_main) {
+        a_store(&self_main_taken, 0, release); /* pairs with the xchg in self_attach */
+    } else {
+        weft__free(self);
+    }
+}
+
+static void self_init_process(void)
+{
+    WEFT_CHECK(pthread_key_create(&self_key, self_ended) == 0);
+    WEFT_CHECK(weft__sys_atfork(self_after_fork) == 0);
+    a_store(&weft__lockrank_held, self_ranks, release);
+}
+
+static WEFT_NOINLINE struct weft__thread *self_attach(void)
+{
+    struct weft__thread *self = &self_main;
+    pthread_once(&self_once, self_init_process);
+    if (a_xchg(&self_main_taken, 1, acq_rel) != 0) { /* pairs with the release in self_ended */
+        self = weft__alloc_zero(sizeof *self);
+        if (!self) {
+            weft__panic("no memory to make a thread known to Weft");
+        }
+    } else {
+        memset(self, 0, sizeof *self);
+    }
+    self->is_foreign = true;
+    weft__task_init_thread(&self->own, "thread");
+    self->task = &self->own;
+    list_init(&self->link);
+    a_store(&self->tid, weft__sys_gettid(), relaxed);
+    self->handle = pthread_self();
+    WEFT_CHECK(pthread_setspecific(self_key, self) == 0);
+    self_pointer = self;
+    a_add(&weft__foreign_seen, 1, relaxed);
+    return self;
+}
+
+WEFT_NOINLINE struct weft__thread *weft__self(void)
+{
+    struct weft__thread *self = self_pointer;
+    return WEFT_LIKELY(self != NULL) ? self : self_attach();
+}
+
+WEFT_NOINLINE struct weft__thread *weft__self_or_null(void)
+{
+    return self_pointer;
+}
+
+void weft__self_bind(struct weft__thread *thread)
+{
+    pthread_once(&self_once, self_init_process);
+    self_pointer = thread;
+}

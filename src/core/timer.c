@@ -1,0 +1,278 @@
+/* timer.c - arming, stopping and firing timers; see timer.h for the structure.
+ *
+ * Called by sleeping tasks, by scopes with a deadline and by select; fired by workers between turns,
+ * by idle workers, and by the watchdog for workers that are busy.
+ *
+ * Invariants, under the wheel's lock (weft__wheel_check):
+ *   - a timer in level l, slot s differs from now_tick first in digit l, and that digit is s;
+ *   - so every occupied slot of a level lies above now_tick's digit there;
+ *   - used[l] has bit s exactly when slot[l][s] is not empty;
+ *   - next_at is not later than any timer's time.
+ *
+ * Nothing is called under the lock but weft__claim, which never waits.
+ *
+ * Rejected for now: a 4-ary heap (10 levels of cache misses at a million timers; the decision record
+ * has the figures).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/timer.h"
+
+#include "base/sys.h"
+#include "core/park.h"
+#include "core/worker.h"
+#include "weft/time.h"
+
+#define WHEEL_SCAN_MAX 8 /* timers looked at to find a slot's true first time */
+
+static uint64_t wheel_digit(uint64_t tick, unsigned level)
+{
+    return (tick >> (WEFT_WHEEL_BITS * level)) & (WEFT_WHEEL_SLOTS - 1);
+}
+
+/* The first tick that begins at or after the time. */
+static uint64_t wheel_tick_of(int64_t at)
+{
+    if (at <= 0) {
+        return 0;
+    }
+    return ((uint64_t)at + (1u << WEFT_WHEEL_TICK_BITS) - 1) >> WEFT_WHEEL_TICK_BITS;
+}
+
+static int64_t wheel_time_of(uint64_t tick)
+{
+    return (int64_t)(tick << WEFT_WHEEL_TICK_BITS);
+}
+
+void weft__wheel_init(struct weft__wheel *wheel, int64_t now)
+{
+    lock_init(&wheel->lock, WEFT_RANK_TIMER);
+    wheel->now_tick = (uint64_t)now >> WEFT_WHEEL_TICK_BITS;
+    wheel->count = 0;
+    a_store(&wheel->next_at, WEFT_NEVER, relaxed);
+    for (unsigned level = 0; level < WEFT_WHEEL_LEVELS; level++) {
+        wheel->used[level] = 0;
+        for (unsigned slot = 0; slot < WEFT_WHEEL_SLOTS; slot++) {
+            list_init(&wheel->slot[level][slot]);
+        }
+    }
+}
+
+static void wheel_put(struct weft__wheel *wheel, struct weft__timer *timer)
+{
+    uint64_t reach = (UINT64_C(1) << (WEFT_WHEEL_BITS * WEFT_WHEEL_LEVELS)) - 1;
+    uint64_t tick = weft__min(timer->tick, wheel->now_tick | reach);
+    tick = weft__max(tick, wheel->now_tick + 1); /* what is past fires at the next look */
+    unsigned top_bit = 63 - (unsigned)__builtin_clzll(tick ^ wheel->now_tick);
+    unsigned level = weft__min(top_bit / WEFT_WHEEL_BITS, (unsigned)WEFT_WHEEL_LEVELS - 1);
+    timer->level = (uint16_t)level;
+    timer->slot = (uint16_t)wheel_digit(tick, level);
+    wheel->used[level] |= UINT64_C(1) << timer->slot;
+    list_push_back(&wheel->slot[level][timer->slot], &timer->link);
+}
+
+static void wheel_unlink(struct weft__wheel *wheel, struct weft__timer *timer)
+{
+    list_remove(&timer->link);
+    if (list_empty(&wheel->slot[timer->level][timer->slot])) {
+        wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
+    }
+    wheel->count--;
+}
+
+/* The earliest used slot; false when there is none.  Its first tick is a lower bound for what is in
+ * it, and on level 0 exact. */
+static bool wheel_first(const struct weft__wheel *wheel, unsigned *ret_level, unsigned *ret_slot,
+                        uint64_t *ret_tick)
+{
+    for (unsigned level = 0; level < WEFT_WHEEL_LEVELS; level++) {
+        if (wheel->used[level]) {
+            unsigned slot = (unsigned)__builtin_ctzll(wheel->used[level]);
+            unsigned shift = WEFT_WHEEL_BITS * level;
+            uint64_t above = (wheel->now_tick >> shift >> WEFT_WHEEL_BITS) << WEFT_WHEEL_BITS;
+            *ret_level = level;
+            *ret_slot = slot;
+            *ret_tick = (above | slot) << shift;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not later than any timer, and exact when the first slot holds few: so that a single far timer
+ * wakes nobody for its way down the levels. */
+static void wheel_note_next(struct weft__wheel *wheel)
+{
+    unsigned level, slot;
+    uint64_t tick;
+    if (!wheel_first(wheel, &level, &slot, &tick)) {
+        a_store(&wheel->next_at, WEFT_NEVER, relaxed);
+        return;
+    }
+    uint64_t exact = UINT64_MAX;
+    unsigned seen = 0;
+    LIST_FOR_EACH(&wheel->slot[level][slot], it) {
+        exact = weft__min(exact, container_of(it, struct weft__timer, link)->tick);
+        if (++seen > WHEEL_SCAN_MAX) {
+            exact = tick;
+            break;
+        }
+    }
+    a_store(&wheel->next_at, wheel_time_of(weft__max(exact, tick)), relaxed);
+}
+
+void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
+{
+    WEFT_CHECK(a_load(&timer->state, relaxed) == WEFT__TIMER_OFF);
+    timer->tick = wheel_tick_of(at);
+    timer->wheel = wheel;
+    lock_take(&wheel->lock);
+    wheel_put(wheel, timer);
+    wheel->count++;
+    int64_t when = wheel_time_of(timer->tick);
+    if (when < a_load(&wheel->next_at, relaxed)) {
+        a_store(&wheel->next_at, when, relaxed);
+    }
+    a_store(&timer->state, WEFT__TIMER_ARMED, release);
+    lock_drop(&wheel->lock);
+}
+
+bool weft__timer_stop(struct weft__timer *timer)
+{
+    for (;;) {
+        /* pairs with the release by which the firer touches it for the last time */
+        uint32_t state = a_load(&timer->state, acquire);
+        if (state == WEFT__TIMER_OFF) {
+            return false;
+        }
+        if (state == WEFT__TIMER_ARMED) {
+            struct weft__wheel *wheel = timer->wheel;
+            lock_take(&wheel->lock);
+            if (a_load(&timer->state, relaxed) == WEFT__TIMER_ARMED) {
+                wheel_unlink(wheel, timer);
+                a_store(&timer->state, WEFT__TIMER_OFF, relaxed);
+                lock_drop(&wheel->lock);
+                return true;
+            }
+            lock_drop(&wheel->lock);
+        } else {
+            weft__sys_yield();
+        }
+    }
+}
+
+/* What one look at the wheel brought to light. */
+struct wheel_due {
+    struct weft__task *tasks[WEFT_TIMER_BATCH]; /* to be made ready */
+    struct weft__timer *calls[WEFT_TIMER_BATCH];
+    size_t task_count, call_count, fired;
+};
+
+static void wheel_due_add(struct weft__wheel *wheel, struct weft__timer *timer,
+                          struct wheel_due *due)
+{
+    wheel_unlink(wheel, timer);
+    due->fired++;
+    if (timer->call) {
+        a_store(&timer->state, WEFT__TIMER_FIRING, relaxed);
+        due->calls[due->call_count++] = timer;
+        return;
+    }
+    struct weft__task *task = timer->task;
+    enum weft__claim claim = weft__claim(task, timer->ticket, WEFT__OUTCOME_TIMED_OUT);
+    /* The last touch, before anybody may run the sleeper again: its frame holds the timer. */
+    a_store(&timer->state, WEFT__TIMER_OFF, release);
+    if (claim == WEFT__CLAIM_MUST_READY) {
+        due->tasks[due->task_count++] = task;
+    }
+}
+
+/* Fires or lets down everything in one slot that has come; stops when the batch is full. */
+static void wheel_open_slot(struct weft__wheel *wheel, unsigned level, unsigned slot,
+                            struct wheel_due *due)
+{
+    struct weft__list *head = &wheel->slot[level][slot];
+    while (!list_empty(head) && due->fired < WEFT_TIMER_BATCH) {
+        struct weft__timer *timer = container_of(head->next, struct weft__timer, link);
+        if (timer->tick <= wheel->now_tick || level == 0) {
+            wheel_due_add(wheel, timer, due);
+        } else {
+            list_remove(&timer->link);
+            wheel_put(wheel, timer);
+            WEFT_CHECK(timer->level < level);
+        }
+    }
+    if (list_empty(head)) {
+        wheel->used[level] &= ~(UINT64_C(1) << slot);
+    }
+}
+
+static void wheel_collect(struct weft__wheel *wheel, uint64_t target, struct wheel_due *due)
+{
+    unsigned level, slot;
+    uint64_t tick;
+    while (due->fired < WEFT_TIMER_BATCH && wheel_first(wheel, &level, &slot, &tick)) {
+        if (tick > target) {
+            break;
+        }
+        /* A slot left half open by a full batch has its tick as now_tick already. */
+        wheel->now_tick = weft__max(tick, wheel->now_tick);
+        wheel_open_slot(wheel, level, slot, due);
+    }
+    if (due->fired < WEFT_TIMER_BATCH && target > wheel->now_tick) {
+        wheel->now_tick = target;
+    }
+    wheel_note_next(wheel);
+}
+
+size_t weft__wheel_fire(struct weft__wheel *wheel, int64_t now)
+{
+    if (now < a_load(&wheel->next_at, relaxed)) {
+        return 0;
+    }
+    struct wheel_due due;
+    due.task_count = due.call_count = due.fired = 0;
+    lock_take(&wheel->lock);
+    wheel_collect(wheel, (uint64_t)now >> WEFT_WHEEL_TICK_BITS, &due);
+    lock_drop(&wheel->lock);
+    for (size_t i = 0; i < due.task_count; i++) {
+        weft__ready(due.tasks[i]);
+    }
+    for (size_t i = 0; i < due.call_count; i++) {
+        due.calls[i]->call(due.calls[i]);
+        /* pairs with the acquire in weft__timer_stop: its owner may now let it go */
+        a_store(&due.calls[i]->state, WEFT__TIMER_OFF, release);
+    }
+    return due.fired;
+}
+
+int64_t weft__wheel_next(struct weft__wheel *wheel)
+{
+    lock_take(&wheel->lock);
+    wheel_note_next(wheel);
+    int64_t at = a_load(&wheel->next_at, relaxed);
+    lock_drop(&wheel->lock);
+    return at;
+}
+
+void weft__wheel_check(struct weft__wheel *wheel)
+{
+    size_t count = 0;
+    lock_take(&wheel->lock);
+    for (unsigned level = 0; level < WEFT_WHEEL_LEVELS; level++) {
+        for (unsigned slot = 0; slot < WEFT_WHEEL_SLOTS; slot++) {
+            bool used = wheel->used[level] >> slot & 1;
+            WEFT_CHECK(used == !list_empty(&wheel->slot[level][slot]));
+            LIST_FOR_EACH(&wheel->slot[level][slot], it) {
+                struct weft__timer *timer = container_of(it, struct weft__timer, link);
+                WEFT_CHECK(timer->level == level);
+                WEFT_CHECK(timer->slot == slot);
+                WEFT_CHECK(wheel_time_of(timer->tick) >= a_load(&wheel->next_at, relaxed) ||
+                           timer->tick <= wheel->now_tick);
+                count++;
+            }
+        }
+    }
+    WEFT_CHECK(count == wheel->count);
+    lock_drop(&wheel->lock);
+}

@@ -1,0 +1,89 @@
+/* waitq.c - queues of sleepers; see waitq.h.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/waitq.h"
+
+#include "core/worker.h"
+
+void weft__waiter_init(struct weft__waiter *waiter, struct weft__thread *self)
+{
+    waiter->next = waiter->prev = NULL;
+    waiter->task = self->task;
+    waiter->index = 0;
+    waiter->queued = false;
+    waiter->value = NULL;
+    waiter->ticket = weft__park_arm(self->task);
+}
+
+void weft__waitq_push(struct weft__waitq *q, struct weft__waiter *waiter)
+{
+    WEFT_CHECK(!waiter->queued);
+    waiter->queued = true;
+    waiter->next = NULL;
+    waiter->prev = q->tail;
+    if (q->tail) {
+        q->tail->next = waiter;
+    } else {
+        q->head = waiter;
+    }
+    q->tail = waiter;
+}
+
+void weft__waitq_remove(struct weft__waitq *q, struct weft__waiter *waiter)
+{
+    if (!waiter->queued) {
+        return;
+    }
+    if (waiter->prev) {
+        waiter->prev->next = waiter->next;
+    } else {
+        WEFT_CHECK(q->head == waiter);
+        q->head = waiter->next;
+    }
+    if (waiter->next) {
+        waiter->next->prev = waiter->prev;
+    } else {
+        WEFT_CHECK(q->tail == waiter);
+        q->tail = waiter->prev;
+    }
+    waiter->next = waiter->prev = NULL;
+    waiter->queued = false;
+}
+
+struct weft__waiter *weft__waitq_claim(struct weft__waitq *q)
+{
+    struct weft__waiter *waiter;
+    while ((waiter = q->head) != NULL) {
+        weft__waitq_remove(q, waiter);
+        enum weft__claim claim = weft__claim(waiter->task, waiter->ticket, waiter->index);
+        if (claim == WEFT__CLAIM_MUST_READY) {
+            return waiter;
+        }
+        WEFT_CHECK(claim == WEFT__CLAIM_LOST); /* under the lock nobody is merely armed */
+    }
+    return NULL;
+}
+
+struct weft__waiter *weft__waitq_claim_all(struct weft__waitq *q)
+{
+    struct weft__waiter *first = NULL, *last = NULL, *waiter;
+    while ((waiter = weft__waitq_claim(q)) != NULL) {
+        if (last) {
+            last->next = waiter;
+        } else {
+            first = waiter;
+        }
+        last = waiter;
+    }
+    return first;
+}
+
+void weft__waitq_ready_chain(struct weft__waiter *first)
+{
+    while (first) {
+        struct weft__waiter *next = first->next; /* once ready, its frame may be gone */
+        weft__ready(first->task);
+        first = next;
+    }
+}

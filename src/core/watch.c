@@ -1,0 +1,295 @@
+/* watch.c - the watchdog: a thread that sees to it that no task can stop the others.
+ *
+ * While any worker is busy it looks at all of them every millisecond:
+ *   - timers that are due and that their busy worker has not fired are fired here;
+ *   - work that waits while a worker sleeps gets that worker woken;
+ *   - a worker that has not switched for stuck_after_ns, while work waits and no other worker is free,
+ *     loses its seat: another thread sits down on it, and the stuck thread keeps its task.  Nothing is
+ *     interrupted, so a task may be stuck inside malloc.  When the task next parks, it goes back to a
+ *     queue like any other, and its thread becomes a spare one.
+ * When all workers sleep it sleeps too, without a timeout.
+ *
+ * Taking a seat.  The sitter marks its stay in the runtime by plain stores (weft__enter, weft__leave), and
+ * reads its seat after the mark.  The taker removes the seat, then asks the kernel for a barrier on all
+ * threads (membarrier), then looks at the mark.  So either the taker sees the mark, and gives the seat
+ * back, or the sitter sees that it has no seat any more and works as a plain thread does.  Dekker's
+ * pattern with the fence moved to the side that is rarely taken; watch_model.c explores it.
+ *
+ * The taker holds threads_lock meanwhile.  A sitter that finds its seat gone takes that lock once
+ * before it leaves its task (weft__watch_confirm), so while the lock is held the stuck task cannot end,
+ * and its name and stack may be read for the report.
+ *
+ * Rejected: preempting by signals (the task may hold malloc's lock; every library would have to be safe
+ * against it); asking every task to call a check function.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/watch.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/sys.h"
+#include "base/time.h"
+#include "core/clock.h"
+#include "core/idle.h"
+#include "core/inject.h"
+#include "core/post.h"
+#include "core/runtime.h"
+#include "core/stuck.h"
+#include "core/worker.h"
+#include "weft/err.h"
+#include "weft/time.h"
+
+#define WATCH_TIMER_GRACE_NS (200 * WEFT_US) /* for the timer's own worker to come by */
+#define WATCH_SPARE_IDLE_NS  (1 * WEFT_SECOND) /* then a spare thread goes away */
+#define WATCH_SERVICE_STACK  (256 * 1024)
+
+static struct weft__log_limit watch_spares_limit = WEFT_LOG_LIMIT(1);
+
+/* ---- seats ---- */
+
+struct weft__worker *weft__watch_confirm(struct weft__thread *self)
+{
+    struct weft__runtime *rt = self->runtime;
+    lock_take(&rt->threads_lock);
+    struct weft__worker *w = weft__seat(self);
+    lock_drop(&rt->threads_lock);
+    return w;
+}
+
+/* Off the list of spares, because its time is over.  False: it was given a seat meanwhile. */
+static bool watch_withdraw_spare(struct weft__thread *self)
+{
+    struct weft__runtime *rt = self->runtime;
+    lock_take(&rt->threads_lock);
+    bool was_spare = list_is_linked(&self->spare_link);
+    list_remove(&self->spare_link);
+    lock_drop(&rt->threads_lock);
+    return was_spare;
+}
+
+struct weft__worker *weft__watch_sit(struct weft__thread *self)
+{
+    struct weft__runtime *rt = self->runtime;
+    a_store(&self->call, 0, relaxed);
+    lock_take(&rt->threads_lock);
+    struct weft__worker *w = weft__seat(self);
+    if (!w && !a_load(&rt->stopping, relaxed)) {
+        list_push_front(&rt->spares, &self->spare_link);
+    }
+    lock_drop(&rt->threads_lock);
+    if (w || a_load(&rt->stopping, acquire)) {
+        return w;
+    }
+    int64_t until = self->is_main ? -1 : weft__time_now() + WATCH_SPARE_IDLE_NS;
+    while (a_load(&self->call, acquire) == 0) { /* pairs with the release in watch_call_spare */
+        int rc = weft__sys_futex_wait(&self->call, 0, until);
+        if (rc == -ETIMEDOUT && watch_withdraw_spare(self)) {
+            return NULL;
+        }
+    }
+    return weft__seat(self);
+}
+
+static void watch_call_spare(struct weft__thread *spare)
+{
+    a_store(&spare->call, 1, release);
+    weft__sys_futex_wake(&spare->call, 1);
+}
+
+/* Makes sure that a spare thread is there or on its way. */
+static bool watch_has_spare(struct weft__runtime *rt)
+{
+    lock_take(&rt->threads_lock);
+    bool has = !list_empty(&rt->spares);
+    lock_drop(&rt->threads_lock);
+    if (has) {
+        return true;
+    }
+    uint32_t count = a_load(&rt->spare_count, relaxed);
+    if (count >= rt->options.spare_threads_max) {
+        weft__log_limited(&watch_spares_limit,
+                          "all %zu spare threads are stuck; tasks behind them wait "
+                          "(weft_options.spare_threads_max)",
+                          rt->options.spare_threads_max);
+        return false;
+    }
+    a_add(&rt->spare_count, 1, relaxed);
+    a_store(&rt->spare_peak, weft__max(a_load(&rt->spare_peak, relaxed), count + 1), relaxed);
+    if (weft__runtime_start_thread(rt, NULL) != 0) {
+        a_sub(&rt->spare_count, 1, relaxed);
+        weft__log_limited(&watch_spares_limit, "no thread could be had to take over a stuck one");
+    }
+    return false; /* it will sit down among the spares by itself; the next look finds it */
+}
+
+/* Gives the seat to a spare thread if the sitter is still outside the runtime.  True if it did. */
+static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t stuck_ns)
+{
+    struct weft__stuck_report report = {.is_wanted = false};
+    lock_take(&rt->threads_lock);
+    struct weft__thread *sitter = a_load(&w->thread, relaxed);
+    struct weft__list *node = list_pop_front(&rt->spares);
+    if (!node) {
+        lock_drop(&rt->threads_lock);
+        return false;
+    }
+    struct weft__thread *spare = container_of(node, struct weft__thread, spare_link);
+    a_store(&sitter->seat, NULL, seq_cst);
+    if (weft__sys_membarrier() != 0) {
+        a_fence(seq_cst); /* then weft__enter has one too */
+    }
+    /* pairs with the release in weft__leave: its work on the seat is done and seen */
+    if (a_load(&sitter->inside, acquire) != 0) {
+        a_store(&sitter->seat, w, release);
+        list_push_front(&rt->spares, &spare->spare_link);
+        lock_drop(&rt->threads_lock);
+        return false;
+    }
+    if (!rt->options.quiet) {
+        weft__stuck_look(&report, sitter, stuck_ns);
+    }
+    a_store(&w->thread, spare, relaxed);
+    a_store(&spare->seat, w, release);
+    lock_drop(&rt->threads_lock);
+    watch_call_spare(spare);
+    a_add(&rt->handovers, 1, relaxed);
+    weft__stuck_tell(&report);
+    return true;
+}
+
+/* ---- one look ---- */
+
+static bool watch_worker_waits(struct weft__runtime *rt, struct weft__worker *w)
+{
+    return weft__worker_has_work(w) || a_load(&w->next, relaxed) != NULL ||
+           a_load(&w->wheel.next_at, relaxed) <= weft__now(rt);
+}
+
+static void watch_fire_late_timers(struct weft__runtime *rt)
+{
+    if (rt->options.virtual_clock) {
+        return; /* time stands still while a worker is busy */
+    }
+    int64_t late = weft__now(rt) - WATCH_TIMER_GRACE_NS;
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        size_t fired = weft__wheel_fire(&rt->workers[i].wheel, late);
+        a_add(&rt->timers_fired, fired, relaxed);
+    }
+}
+
+static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int64_t now,
+                          bool work_waits)
+{
+    uint64_t epoch = a_load(&w->epoch, relaxed);
+    if (epoch != w->watch_epoch) {
+        w->watch_epoch = epoch;
+        w->watch_since = now;
+        return;
+    }
+    bool nobody_free = a_load(&rt->idle.sleeping, relaxed) == 0 &&
+                       a_load(&rt->idle.searching, relaxed) == 0;
+    if (work_waits && nobody_free && now - w->watch_since >= rt->options.stuck_after_ns &&
+        watch_has_spare(rt) && watch_take(rt, w, now - w->watch_since)) {
+        w->watch_since = now;
+    }
+}
+
+static void watch_look(struct weft__runtime *rt)
+{
+    int64_t now = weft__time_now();
+    a_store(&rt->coarse_now, weft__now(rt), relaxed);
+    watch_fire_late_timers(rt);
+    bool work_waits = !weft__inject_is_empty(rt);
+    for (size_t i = 0; i < rt->worker_count && !work_waits; i++) {
+        work_waits = watch_worker_waits(rt, &rt->workers[i]);
+    }
+    if (work_waits) {
+        weft__idle_wake(rt); /* if somebody sleeps */
+    }
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        watch_look_at(rt, &rt->workers[i], now, work_waits);
+    }
+}
+
+/* ---- the service thread ---- */
+
+void weft__watch_call(struct weft__runtime *rt)
+{
+    a_store(&rt->service_call, 1, release);
+    weft__sys_futex_wake(&rt->service_call, 1);
+}
+
+void weft__watch_stir(struct weft__runtime *rt)
+{
+    /* pairs with the fence in watch_rest: it sees that a worker is up, or we see that it is deep */
+    if (a_load(&rt->service_deep, seq_cst) && a_xchg(&rt->service_deep, 0, seq_cst)) {
+        weft__watch_call(rt);
+    }
+}
+
+static bool watch_all_asleep(struct weft__runtime *rt)
+{
+    return a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count;
+}
+
+static void watch_rest(struct weft__runtime *rt)
+{
+    int64_t until = weft__time_now() + WEFT_TICK_NS;
+    if (watch_all_asleep(rt)) {
+        a_store(&rt->service_deep, 1, seq_cst);
+        a_fence(seq_cst); /* pairs with the load in weft__watch_stir */
+        if (watch_all_asleep(rt)) {
+            until = -1;
+        }
+    }
+    if (a_load(&rt->service_call, acquire) == 0) {
+        weft__sys_futex_wait(&rt->service_call, 0, until);
+    }
+    a_store(&rt->service_deep, 0, seq_cst);
+    a_store(&rt->service_call, 0, seq_cst);
+}
+
+static void watch_check_signal(struct weft__runtime *rt)
+{
+    uint32_t seen = a_load(&rt->signal_seen, seq_cst);
+    if (seen & WEFT__SIGNAL_PENDING) {
+        a_store(&rt->signal_seen, seen & ~WEFT__SIGNAL_PENDING, seq_cst);
+        weft__owner_ops.cancel_root(rt->root);
+    }
+}
+
+static void *watch_main(void *arg)
+{
+    struct weft__runtime *rt = arg;
+    weft__self_bind(&rt->service);
+    a_store(&rt->service.tid, weft__sys_gettid(), relaxed);
+    a_store(&rt->service.inside, 1, relaxed);
+    while (a_load(&rt->stopping, acquire) < WEFT__STOP_SERVICE) {
+        watch_check_signal(rt);
+        weft__post_run(rt);
+        watch_look(rt);
+        weft__runtime_reap_threads(rt, false);
+        watch_rest(rt);
+    }
+    weft__post_run(rt);
+    weft__self_bind(NULL);
+    return NULL;
+}
+
+int weft__watch_start(struct weft__runtime *rt)
+{
+    weft__runtime_init_thread(rt, &rt->service);
+    if (weft__sys_membarrier_register() != 0) {
+        a_store(&weft__enter_fences, 1, seq_cst);
+    }
+    return weft__sys_thread_start(watch_main, rt, WATCH_SERVICE_STACK, "weft-watch",
+                                  &rt->service.handle);
+}
+
+void weft__watch_stop(struct weft__runtime *rt)
+{
+    a_store(&rt->stopping, WEFT__STOP_SERVICE, seq_cst);
+    weft__watch_call(rt);
+    weft__sys_thread_join(rt->service.handle);
+}

@@ -1,0 +1,403 @@
+/* worker.c - a worker's turn.
+ *
+ * What is ready waits in three places, oldest first: the deque (others steal from it), the overflow list
+ * behind it (when more than the deque holds is ready; kept in order, so that FIFO fairness holds for any
+ * number), and before both the next slot, for the task that was woken last: a message is read while it
+ * is hot.  Two tasks that wake each other would live in the next slot for ever, so after
+ * WEFT_NEXT_RUNS_MAX turns in a row the queue comes first.
+ *
+ * A task that leaves switches straight to the next task.  The worker's own (base) stack runs only when
+ * the local queue is empty, and every WEFT_GLOBAL_TURN turns: it looks at timers, the inject queue and
+ * the other workers, and sleeps when there is nothing (idle.c).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/worker.h"
+
+#include "base/sys.h"
+#include "core/clock.h"
+#include "core/idle.h"
+#include "core/inject.h"
+#include "core/park.h"
+#include "core/runtime.h"
+#include "core/task.h"
+#include "core/watch.h"
+#include "weft/time.h"
+
+#define STEAL_ROUNDS     4
+#define STEAL_MAX        (DEQUE_CAPACITY / 2)
+#define SPIN_ROUNDS      12  /* of about 2 us each: together about what a wake-up costs */
+#define SPIN_RELAXES     48
+#define SPIN_SCORE_MAX   8
+
+/* ---- the queue ---- */
+
+static void worker_overflow_append(struct weft__worker *w, struct weft__runnable *item)
+{
+    a_store(&item->node.next, NULL, relaxed);
+    lock_take(&w->overflow_lock);
+    if (w->overflow_tail) {
+        a_store(&w->overflow_tail->node.next, &item->node, relaxed);
+    } else {
+        w->overflow_head = item;
+    }
+    w->overflow_tail = item;
+    a_add(&w->overflow_count, 1, relaxed);
+    lock_drop(&w->overflow_lock);
+}
+
+/* Takes the oldest, at most max, off the overflow list. */
+static size_t worker_overflow_take(struct weft__worker *w, void **ret, size_t max)
+{
+    size_t n = 0;
+    lock_take(&w->overflow_lock);
+    while (n < max && w->overflow_head) {
+        struct weft__runnable *item = w->overflow_head;
+        struct weft__mpsc_node *next = a_load(&item->node.next, relaxed);
+        w->overflow_head = next ? container_of(next, struct weft__runnable, node) : NULL;
+        ret[n++] = item;
+    }
+    if (!w->overflow_head) {
+        w->overflow_tail = NULL;
+    }
+    a_sub(&w->overflow_count, (uint32_t)n, relaxed);
+    lock_drop(&w->overflow_lock);
+    return n;
+}
+
+static void worker_refill(struct weft__worker *w)
+{
+    void *items[STEAL_MAX];
+    size_t n = worker_overflow_take(w, items, STEAL_MAX);
+    size_t pushed = deque_push_batch(&w->deque, items, n);
+    WEFT_CHECK(pushed == n);
+}
+
+void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
+{
+    if (a_load(&w->overflow_count, relaxed) != 0) {
+        worker_overflow_append(w, item);
+        if (deque_size(&w->deque) <= DEQUE_CAPACITY - STEAL_MAX) {
+            worker_refill(w);
+        }
+    } else if (!deque_push(&w->deque, item)) {
+        worker_overflow_append(w, item);
+    }
+}
+
+bool weft__worker_has_work(struct weft__worker *w)
+{
+    return deque_size(&w->deque) > 0 || a_load(&w->overflow_count, relaxed) > 0;
+}
+
+static struct weft__runnable *worker_take_next_slot(struct weft__worker *w)
+{
+    if (!a_load(&w->next, relaxed)) {
+        return NULL;
+    }
+    return a_xchg(&w->next, NULL, acquire); /* a thief may have been faster */
+}
+
+static struct weft__runnable *worker_take_local(struct weft__worker *w)
+{
+    struct weft__runnable *item;
+    if (w->next_runs < WEFT_NEXT_RUNS_MAX && (item = worker_take_next_slot(w)) != NULL) {
+        w->next_runs++;
+        return item;
+    }
+    w->next_runs = 0;
+    item = deque_take(&w->deque);
+    if (!item && a_load(&w->overflow_count, relaxed) != 0) {
+        worker_refill(w);
+        item = deque_take(&w->deque);
+    }
+    return item ? item : worker_take_next_slot(w);
+}
+
+struct weft__runnable *weft__worker_next(struct weft__worker *w)
+{
+    if (++w->turn % WEFT_GLOBAL_TURN == 0) {
+        return NULL;
+    }
+    return worker_take_local(w);
+}
+
+/* A thread task, or a plain thread: it waits on its own futex. */
+static void worker_ready_thread(struct weft__task *task)
+{
+    if (task->runtime) {
+        weft__runtime_external_begin(task->runtime);
+    } else {
+        a_sub(&weft__foreign_parked, 1, seq_cst);
+    }
+    a_store(&task->woken, 1, release); /* pairs with the acquire in park_thread */
+    weft__sys_futex_wake(&task->woken, 1);
+}
+
+void weft__ready(struct weft__task *task)
+{
+    if (task->on_thread) {
+        worker_ready_thread(task);
+        return;
+    }
+    struct weft__runtime *rt = task->runtime;
+    struct weft__worker *w = weft__seat(weft__self());
+    if (!w) {
+        weft__inject_push(rt, &task->run);
+        weft__idle_wake(rt);
+        return;
+    }
+    /* release pairs with the acquire of whoever takes the slot */
+    struct weft__runnable *older = a_xchg(&w->next, &task->run, acq_rel);
+    if (older) {
+        weft__worker_push(w, older);
+        weft__idle_wake(rt); /* there is more than this worker will run next */
+    }
+}
+
+/* ---- switching ---- */
+
+static struct weft__task *worker_task_of(struct weft__thread *self, struct weft__runnable *item)
+{
+    if (item->kind == WEFT__BIRTH) {
+        return weft__task_from_birth(self, container_of(item, struct weft__birth, run));
+    }
+    WEFT_CHECK(item->kind == WEFT__STARTED);
+    return container_of(item, struct weft__task, run);
+}
+
+static void worker_count_switch(struct weft__worker *w)
+{
+    a_store(&w->epoch, a_load(&w->epoch, relaxed) + 1, relaxed);
+    weft__stat_add(&w->switches, 1);
+}
+
+void weft__arrive(struct weft__thread *self)
+{
+    enum weft__left_kind kind = self->left_kind;
+    struct weft__task *left = self->left;
+    self->left_kind = WEFT__LEFT_NOTHING;
+    switch (kind) {
+    case WEFT__LEFT_NOTHING:
+        break;
+    case WEFT__LEFT_PARKED:
+        weft__park_settle(left);
+        break;
+    case WEFT__LEFT_YIELDED: {
+        struct weft__worker *w = weft__seat(self);
+        if (w) {
+            weft__worker_push(w, &left->run);
+        } else {
+            weft__inject_push(left->runtime, &left->run);
+            weft__idle_wake(left->runtime);
+        }
+        break;
+    }
+    case WEFT__LEFT_DEAD:
+        weft__task_bury(self, left);
+        break;
+    }
+}
+
+void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+{
+    struct weft__task *prev = self->task;
+    struct weft__worker *w = weft__seat(self);
+    if (WEFT_UNLIKELY(!w)) {
+        w = weft__watch_confirm(self); /* the seat is gone, or was given back just now */
+    }
+    struct weft__runnable *item = w ? weft__worker_next(w) : NULL;
+    if (!item && kind == WEFT__LEFT_YIELDED && w && w->turn % WEFT_GLOBAL_TURN != 0) {
+        return; /* nobody else is ready here */
+    }
+    struct weft__task *next = item ? worker_task_of(self, item) : &self->own;
+    if (w) {
+        worker_count_switch(w);
+    }
+    next->budget = WEFT_BUDGET;
+    self->left = prev;
+    self->task = next;
+    self->left_kind = kind;
+    bool to_base = next == &self->own;
+    struct weft__san *next_san = to_base ? &self->base_san : &next->san;
+    if (kind == WEFT__LEFT_DEAD) {
+        weft__san_show(); /* evens out the enter that has no leave */
+    }
+    weft__san_leave(&prev->san, next_san, kind == WEFT__LEFT_DEAD);
+    weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, NULL);
+    weft__san_arrive(&prev->san);
+    weft__arrive(weft__self());
+}
+
+/* From the base stack into a task; returns when something comes back to the base. */
+static void worker_run(struct weft__thread *self, struct weft__worker *w,
+                       struct weft__runnable *item)
+{
+    struct weft__task *task = worker_task_of(self, item);
+    worker_count_switch(w);
+    task->budget = WEFT_BUDGET;
+    self->task = task;
+    self->left_kind = WEFT__LEFT_NOTHING;
+    weft__san_leave(&self->base_san, &task->san, false);
+    weft__ctx_switch(&self->base, &task->ctx, NULL);
+    weft__san_arrive(&self->base_san);
+    weft__arrive(self);
+}
+
+/* ---- looking for work, on the base stack ---- */
+
+static bool worker_fire_timers(struct weft__worker *w, struct weft__worker *whose)
+{
+    struct weft__runtime *rt = w->runtime;
+    if (a_load(&whose->wheel.next_at, relaxed) == WEFT_NEVER) {
+        return false;
+    }
+    size_t fired = weft__wheel_fire(&whose->wheel, weft__now(rt));
+    a_add(&rt->timers_fired, fired, relaxed);
+    return fired > 0;
+}
+
+static struct weft__runnable *worker_rob(struct weft__worker *w, struct weft__worker *victim)
+{
+    void *items[STEAL_MAX];
+    size_t n = deque_steal_half(&victim->deque, items, STEAL_MAX);
+    if (n == 0 && a_load(&victim->overflow_count, relaxed) != 0) {
+        n = worker_overflow_take(victim, items, STEAL_MAX);
+    }
+    if (n == 0) {
+        return NULL;
+    }
+    weft__stat_add(&w->steals, n);
+    for (size_t i = 1; i < n; i++) {
+        weft__worker_push(w, items[i]);
+    }
+    return items[0];
+}
+
+/* The next slot of a worker is taken only from one that has not switched since we came by before:
+ * a running worker will come to it by itself, and sooner. */
+static struct weft__runnable *worker_rob_next_slot(struct weft__worker *w,
+                                                   struct weft__worker *victim)
+{
+    uint64_t epoch = a_load(&victim->epoch, relaxed);
+    if (!a_load(&victim->next, relaxed)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < SPIN_RELAXES; i++) {
+        a_relax();
+    }
+    if (a_load(&victim->epoch, relaxed) != epoch) {
+        return NULL;
+    }
+    struct weft__runnable *item = a_xchg(&victim->next, NULL, acquire);
+    if (item) {
+        weft__stat_add(&w->steals, 1);
+    }
+    return item;
+}
+
+static struct weft__runnable *worker_steal(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    struct weft__runnable *item;
+    for (unsigned round = 0; round < STEAL_ROUNDS; round++) {
+        size_t start = (size_t)weft__rng_below(&w->rng, rt->worker_count);
+        bool is_last = round == STEAL_ROUNDS - 1;
+        for (size_t i = 0; i < rt->worker_count; i++) {
+            struct weft__worker *victim = &rt->workers[(start + i) % rt->worker_count];
+            if (victim == w) {
+                continue;
+            }
+            if ((item = worker_rob(w, victim)) != NULL ||
+                (is_last && (item = worker_rob_next_slot(w, victim)) != NULL)) {
+                return item;
+            }
+            if (is_last && worker_fire_timers(w, victim) &&
+                (item = worker_take_local(w)) != NULL) {
+                return item;
+            }
+        }
+        if ((item = weft__inject_take(w)) != NULL) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+/* Spinning is worth about one wake-up, and only when it found work lately. */
+static struct weft__runnable *worker_spin(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    struct weft__runnable *item = NULL;
+    unsigned rounds = rt->spin && w->spin_score > 0 ? SPIN_ROUNDS : 1;
+    for (unsigned round = 0; round < rounds && !item; round++) {
+        if (a_load(&rt->stopping, relaxed)) {
+            return NULL;
+        }
+        item = worker_steal(w);
+        for (unsigned i = 0; !item && round + 1 < rounds && i < SPIN_RELAXES; i++) {
+            a_relax();
+        }
+    }
+    if (item) {
+        w->spin_score = SPIN_SCORE_MAX;
+    } else if (w->spin_score > 0) {
+        w->spin_score--;
+    }
+    return item;
+}
+
+/* What to run, from anywhere.  Sleeps when there is nothing.  NULL: the runtime stops. */
+static struct weft__runnable *worker_find(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    bool is_searching = false;
+    for (;;) {
+        struct weft__runnable *item = NULL;
+        worker_fire_timers(w, w);
+        if (w->turn++ % WEFT_GLOBAL_TURN == 0) {
+            item = weft__inject_take(w);
+        }
+        if (!item) {
+            item = worker_take_local(w);
+        }
+        if (!item) {
+            item = weft__inject_take(w);
+        }
+        if (!item && a_load(&rt->stopping, acquire)) {
+            if (is_searching) {
+                a_sub(&rt->idle.searching, 1, seq_cst);
+            }
+            return NULL;
+        }
+        if (!item && (is_searching || (is_searching = weft__idle_may_search(rt)))) {
+            item = worker_spin(w);
+        }
+        if (item) {
+            if (is_searching) {
+                weft__idle_found(w);
+            }
+            return item;
+        }
+        weft__idle_sleep(w, is_searching);
+        is_searching = true;
+    }
+}
+
+void weft__thread_loop(struct weft__thread *self)
+{
+    struct weft__worker *w;
+    weft__san_hide();
+    a_store(&self->inside, 1, relaxed);
+    while ((w = weft__watch_sit(self)) != NULL) {
+        struct weft__runnable *item;
+        while (weft__seat(self) == w && (item = worker_find(w)) != NULL) {
+            worker_run(self, w, item);
+        }
+        if (a_load(&self->runtime->stopping, acquire)) {
+            break;
+        }
+    }
+    a_store(&self->inside, 0, release);
+    weft__san_show();
+}
