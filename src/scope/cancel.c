@@ -1,0 +1,196 @@
+/* cancel.c - a cancel walks down the tree.
+ *
+ * Called by whoever cancels a scope: the program, a deadline, a failure, a signal.  Under the locks of
+ * the path it sets each scope's word and claims the sleep of every resident task; the sleepers are made
+ * ready when the locks are dropped.  It touches nobody's stack and frees nothing: each sleeper's own
+ * frame unlinks its node and returns -WEFT_ECANCELED.
+ *
+ * A scope opened meanwhile is not missed: it takes its word from its parent under the parent's lock, so
+ * it is either on the list when we come by or sees the word set.
+ *
+ * The walk keeps its place in the tree itself (parent pointers), so that no depth of nesting can overflow
+ * the stack it runs on.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/worker.h"
+#include "scope/scope.h"
+
+struct cancel_walk {
+    struct weft__task *woken; /* claimed, to be made ready at the end; linked by run.node */
+    bool services;            /* the root of the walk cancels its services, not itself */
+};
+
+static void cancel_kick(struct cancel_walk *walk, struct weft__task *task)
+{
+    if (weft__claim_cancel(task) == WEFT__CLAIM_MUST_READY) {
+        struct weft__mpsc_node *next = walk->woken ? &walk->woken->run.node : NULL;
+        a_store(&task->run.node.next, next, relaxed);
+        walk->woken = task;
+    }
+}
+
+static void cancel_ready_all(struct weft__task *task)
+{
+    while (task) {
+        struct weft__mpsc_node *next = a_load(&task->run.node.next, relaxed);
+        weft__ready(task);
+        task = next ? container_of(next, struct weft__task, run.node) : NULL;
+    }
+}
+
+static void cancel_kick_tasks(struct cancel_walk *walk, struct weft__scope *s, bool services)
+{
+    LIST_FOR_EACH(&s->tasks, it) {
+        struct weft__task *task = container_of(it, struct weft__task, in_home);
+        if (task->service != services) {
+            continue;
+        }
+        if (task->start) {
+            a_store(&task->start->cancel, 1, seq_cst);
+        }
+        if (task->scope == s) {
+            cancel_kick(walk, task);
+        }
+    }
+}
+
+/* The scope becomes cancelled; its lock is held. */
+static void cancel_mark(struct cancel_walk *walk, struct weft__scope *s)
+{
+    a_store(&s->cancel, 1, seq_cst); /* pairs with the settler's look at it, see park.c */
+    if (s->owner && !s->inner) {
+        cancel_kick(walk, s->owner);
+    }
+    cancel_kick_tasks(walk, s, false);
+}
+
+/* Does the cancel of the parent reach this child? */
+static bool cancel_reaches(const struct cancel_walk *walk, const struct weft__scope *top,
+                           struct weft__scope *child)
+{
+    if (child->shield || a_load(&child->cancel, relaxed)) {
+        return false;
+    }
+    bool wants_services = walk->services && child->parent == top;
+    return child->under_service == wants_services;
+}
+
+/* Everything below `top`, whose lock is held.  A child's lock is held while we are below it. */
+static void cancel_walk_down(struct cancel_walk *walk, struct weft__scope *top)
+{
+    struct weft__scope *s = top;
+    struct weft__list *at = s->children.next;
+    for (;;) {
+        if (at == &s->children) {
+            if (s == top) {
+                return;
+            }
+            struct weft__scope *done = s;
+            s = done->parent;
+            at = done->in_parent.next;
+            lock_drop(&done->lock);
+            continue;
+        }
+        struct weft__scope *child = container_of(at, struct weft__scope, in_parent);
+        at = at->next;
+        if (cancel_reaches(walk, top, child)) {
+            lock_take(&child->lock);
+            cancel_mark(walk, child);
+            s = child;
+            at = s->children.next;
+        }
+    }
+}
+
+void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
+{
+    struct cancel_walk walk = {NULL, false};
+    struct weft__thread *self = weft__enter();
+    lock_take(&s->lock);
+    if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
+        a_store(&s->cause, cause, relaxed);
+    }
+    if (!a_load(&s->cancel, relaxed)) {
+        cancel_mark(&walk, s);
+        cancel_walk_down(&walk, s);
+    }
+    lock_drop(&s->lock);
+    cancel_ready_all(walk.woken);
+    weft__leave(self);
+}
+
+void weft__scope_cancel_services(struct weft__scope *s)
+{
+    struct cancel_walk walk = {NULL, true};
+    struct weft__thread *self = weft__enter();
+    lock_take(&s->lock);
+    a_store(&s->service_cancel, 1, seq_cst);
+    cancel_kick_tasks(&walk, s, true);
+    cancel_walk_down(&walk, s);
+    lock_drop(&s->lock);
+    cancel_ready_all(walk.woken);
+    weft__leave(self);
+}
+
+void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
+{
+    struct cancel_walk walk = {NULL, false};
+    struct weft__thread *self = weft__enter();
+    lock_take(&s->lock);
+    a_store(&start->cancel, 1, seq_cst);
+    struct weft__task *task = start->task;
+    if (task && task->start == start) {
+        if (task->scope == s) {
+            cancel_kick(&walk, task);
+        }
+        LIST_FOR_EACH(&s->children, it) {
+            struct weft__scope *child = container_of(it, struct weft__scope, in_parent);
+            if (child->owner == task && !child->shield) {
+                lock_take(&child->lock);
+                cancel_mark(&walk, child);
+                cancel_walk_down(&walk, child);
+                lock_drop(&child->lock);
+            }
+        }
+    }
+    lock_drop(&s->lock);
+    cancel_ready_all(walk.woken);
+    weft__leave(self);
+}
+
+void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task *, void *), void *arg)
+{
+    struct weft__scope *s = top;
+    lock_take(&top->lock);
+    struct weft__list *at = s->children.next;
+    LIST_FOR_EACH(&s->tasks, it) {
+        visit(container_of(it, struct weft__task, in_home), arg);
+    }
+    for (;;) {
+        if (at == &s->children) {
+            struct weft__scope *done = s;
+            if (s == top) {
+                lock_drop(&top->lock);
+                return;
+            }
+            s = done->parent;
+            at = done->in_parent.next;
+            lock_drop(&done->lock);
+            continue;
+        }
+        s = container_of(at, struct weft__scope, in_parent);
+        lock_take(&s->lock);
+        LIST_FOR_EACH(&s->tasks, it) {
+            visit(container_of(it, struct weft__task, in_home), arg);
+        }
+        at = s->children.next;
+    }
+}
+
+void weft_scope_cancel(weft_scope *scope)
+{
+    struct weft__scope *s = weft__scope_of(scope);
+    WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
+    weft__scope_cancel(s, WEFT__CAUSE_EXPLICIT);
+}

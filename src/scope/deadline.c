@@ -1,0 +1,64 @@
+/* deadline.c - a scope's deadline: one timer, armed and moved.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/panic.h"
+#include "core/clock.h"
+#include "scope/scope.h"
+
+static void deadline_passed(struct weft__timer *timer)
+{
+    struct weft__scope *s = container_of(timer, struct weft__scope, timer);
+    weft__scope_cancel(s, WEFT__CAUSE_DEADLINE);
+}
+
+/* deadline_lock keeps two movers apart; the timer's call does not take it, so that stopping the timer,
+ * which waits for that call, cannot wait for ever. */
+void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
+{
+    struct weft__runtime *rt = weft__runtime();
+    struct weft__thread *self = weft__enter();
+    bool is_past = when <= weft__now(rt);
+    if (!rt) {
+        weft__panic("weft_scope_deadline: no runtime runs that could keep the time");
+    }
+    lock_take(&s->deadline_lock);
+    weft__timer_stop(&s->timer);
+    a_store(&s->deadline, when, relaxed);
+    if (!is_past && when != WEFT_NEVER) {
+        s->timer.call = deadline_passed;
+        weft__clock_arm(self, rt, &s->timer, when);
+    }
+    lock_drop(&s->deadline_lock);
+    weft__leave(self);
+    if (is_past) {
+        weft__scope_cancel(s, WEFT__CAUSE_DEADLINE);
+    }
+}
+
+void weft__scope_drop_deadline(struct weft__scope *s)
+{
+    if (a_load(&s->deadline, relaxed) != WEFT_NEVER) {
+        weft__timer_stop(&s->timer);
+    }
+}
+
+void weft_scope_deadline(weft_scope *scope, int64_t when)
+{
+    struct weft__scope *s = weft__scope_of(scope);
+    WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
+    weft__scope_set_deadline(s, when);
+}
+
+int64_t weft_scope_deadline_effective(void)
+{
+    const struct weft__task *task = weft__self()->task;
+    int64_t at = WEFT_NEVER;
+    if (task->cancel && a_load(task->cancel, relaxed)) {
+        return INT64_MIN;
+    }
+    for (const struct weft__scope *s = task->scope; s; s = s->shield ? NULL : s->parent) {
+        at = weft__min(at, (int64_t)a_load(&((struct weft__scope *)(uintptr_t)s)->deadline, relaxed));
+    }
+    return at;
+}

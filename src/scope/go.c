@@ -1,0 +1,233 @@
+/* go.c - a task begins and ends in its scope: the table that core calls.
+ *
+ * The fast way out of a scope takes no lock: a task that ends well, was never enrolled and is not the
+ * last one just counts itself down.  The last one takes the lock, under which alone the closer looks at
+ * the count: so the scope cannot vanish under the one who counts to zero.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "scope/go.h"
+
+#include "base/panic.h"
+#include "core/local.h"
+#include "core/worker.h"
+#include "weft/err.h"
+
+/* ---- begin ---- */
+
+static void go_note_failed_start(struct weft__scope *s, const struct weft__birth_request *request,
+                                 int rc)
+{
+    weft_error error = {.code = rc,
+                        .task_name = request->options ? request->options->name : NULL,
+                        .why = "it could not be started",
+                        .fn = (const void *)(uintptr_t)request->fn,
+                        .site = request->site};
+    lock_take(&s->lock);
+    weft__scope_note_error(s, &error);
+    lock_drop(&s->lock);
+    if (s->policy == WEFT_FAIL_FAST) {
+        weft__scope_cancel(s, WEFT__CAUSE_POLICY);
+    }
+}
+
+static ATOMIC(uint32_t) *go_count(struct weft__scope *s, bool service)
+{
+    return service ? &s->services : &s->alive;
+}
+
+static void go_count_down(struct weft__scope *s, bool service);
+
+int weft__go(struct weft__thread *self, struct weft__scope *s,
+             const struct weft__birth_request *request)
+{
+    struct weft__runtime *rt = weft__runtime();
+    struct weft__birth *birth;
+    if (!rt || a_load(&weft__forked, relaxed) || s->magic != WEFT__SCOPE_OPEN) {
+        return -WEFT_ESHUTDOWN;
+    }
+    enum weft_on on = request->options ? request->options->on : WEFT_TASK;
+    bool service = request->options && request->options->service;
+    if (a_load(service ? &s->service_cancel : &s->cancel, acquire)) {
+        return -WEFT_ECANCELED;
+    }
+    int rc = weft__birth_new(self, rt, request, &birth);
+    if (rc == 0) {
+        a_add(go_count(s, service), 1, relaxed);
+        rc = weft__birth_launch(self, rt, birth, on);
+        if (rc < 0) {
+            go_note_failed_start(s, request, rc);
+            go_count_down(s, service);
+            return rc;
+        }
+        return 0;
+    }
+    go_note_failed_start(s, request, rc);
+    return rc;
+}
+
+int weft_go_with(weft_scope *scope, int (*fn)(void *arg), const void *arg, size_t arg_size,
+                 const weft_task_options *options)
+{
+    struct weft__thread *self = weft__enter();
+    int rc = weft__go(self, weft__scope_of(scope),
+                      &(struct weft__birth_request){.fn = fn,
+                                                    .arg = arg,
+                                                    .arg_size = arg_size,
+                                                    .options = options,
+                                                    .home = scope,
+                                                    .site = __builtin_return_address(0)});
+    weft__leave(self);
+    return rc;
+}
+
+static void go_enroll(struct weft__task *task)
+{
+    struct weft__scope *s = task->home;
+    lock_take(&s->lock);
+    list_push_back(&s->tasks, &task->in_home);
+    task->enrolled = true;
+    lock_drop(&s->lock);
+}
+
+static void go_begun(struct weft__task *task)
+{
+    struct weft__scope *s = task->home;
+    task->scope = s;
+    if (task->start) { /* it has a word of its own; the canceller must find it */
+        lock_take(&s->lock);
+        task->start->task = task;
+        if (a_load(&s->cancel, relaxed)) {
+            a_store(&task->start->cancel, 1, relaxed);
+        }
+        list_push_back(&s->tasks, &task->in_home);
+        task->enrolled = true;
+        lock_drop(&s->lock);
+    }
+    task->cancel = weft__scope_home_word(task);
+}
+
+/* ---- cancelled ---- */
+
+/* Every scope from the innermost up to the one that was cancelled by itself has cut a call short. */
+static void go_delivered(struct weft__task *task)
+{
+    for (struct weft__scope *s = task->scope; s; s = s->parent) {
+        a_store(&s->delivered, 1, relaxed);
+        if (a_load(&s->cause, relaxed) != WEFT__CAUSE_NONE || s->shield) {
+            return;
+        }
+    }
+}
+
+/* ---- end ---- */
+
+/* Counts down under the lock and wakes the closer if it was the last. */
+static void go_count_down(struct weft__scope *s, bool service)
+{
+    struct weft__waiter *closer = NULL;
+    bool is_root = s->owner == NULL;
+    lock_take(&s->lock);
+    uint32_t before = a_sub(go_count(s, service), 1, acq_rel);
+    WEFT_CHECK(before > 0);
+    if (before == 1) {
+        closer = weft__waitq_claim(&s->closer);
+    }
+    lock_drop(&s->lock);
+    if (closer) {
+        weft__ready(closer->task);
+    }
+    if (is_root && before == 1) {
+        weft__root_finished(s);
+    }
+}
+
+/* Counts down without the lock unless it is the last. */
+static bool go_count_down_fast(struct weft__scope *s, bool service)
+{
+    ATOMIC(uint32_t) *count = go_count(s, service);
+    uint32_t n = a_load(count, relaxed);
+    while (n > 1) {
+        /* release: what the task did is seen by the closer, whose look at zero is an acquire */
+        if (a_cas_weak(count, &n, n - 1, acq_rel, relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool go_is_failure(struct weft__scope *s, const struct weft__task *task, int rc)
+{
+    if (rc >= 0) {
+        return false;
+    }
+    ATOMIC(uint32_t) *word = task->service ? &s->service_cancel : &s->cancel;
+    return rc != -WEFT_ECANCELED || !a_load(word, relaxed);
+}
+
+/* What the outcome does to the scope.  The task still counts, so the scope is there. */
+static void go_settle(struct weft__scope *s, const struct weft__task *task, int rc)
+{
+    bool cancel = false;
+    lock_take(&s->lock);
+    if (go_is_failure(s, task, rc)) {
+        weft_error error = {.code = rc,
+                            .task_name = task->name,
+                            .why = task->why,
+                            .fn = (const void *)(uintptr_t)task->fn,
+                            .site = task->site};
+        weft__scope_note_error(s, &error);
+        cancel = s->policy == WEFT_FAIL_FAST;
+    } else if (rc >= 0 && s->policy == WEFT_FIRST_OK && !s->has_success) {
+        s->has_success = true;
+        cancel = true;
+    }
+    lock_drop(&s->lock);
+    if (cancel) {
+        weft__scope_cancel(s, WEFT__CAUSE_POLICY);
+    }
+}
+
+static void go_finished(struct weft__task *task, int rc)
+{
+    struct weft__scope *s = task->home;
+    if (task->scope != s) {
+        weft__panic_sites("a task ended with a scope open", "task started", task->site,
+                          "scope opened", ((struct weft__scope *)task->scope)->site);
+    }
+    weft__defer_run((struct weft__defer **)&task->defers);
+    struct weft__thread *self = weft__enter();
+    bool is_starters = weft__start_ended(task, rc);
+    if (!is_starters && (rc < 0 || s->policy == WEFT_FIRST_OK)) {
+        go_settle(s, task, rc);
+    }
+    task->cancel = NULL;
+    if (task->enrolled) {
+        lock_take(&s->lock);
+        list_remove(&task->in_home);
+        lock_drop(&s->lock);
+    }
+    if (!go_count_down_fast(s, task->service)) {
+        go_count_down(s, task->service);
+    }
+    weft__leave(self);
+}
+
+static void go_cancel_root(void *root)
+{
+    weft__scope_cancel(root, WEFT__CAUSE_EXPLICIT);
+}
+
+static void go_visit(void *root, void (*visit)(struct weft__task *, void *), void *arg)
+{
+    weft__scope_visit(root, visit, arg);
+}
+
+const struct weft__owner_ops weft__owner_ops = {
+    .enroll = go_enroll,
+    .delivered = go_delivered,
+    .begun = go_begun,
+    .finished = go_finished,
+    .cancel_root = go_cancel_root,
+    .visit = go_visit,
+};
