@@ -1,0 +1,45 @@
+#!/bin/sh
+# night.sh - what takes too long by day: races in the millions, models with larger bounds.
+#
+#   scripts/night.sh [PRESET...]      (make night)
+#
+# Goes on after a failure, so that a morning shows all of them; the exit status tells of any.
+# SPDX-License-Identifier: MIT
+set -eu
+cd "$(dirname "$0")/.."
+
+[ $# -gt 0 ] || set -- rel tsan
+export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+failed=
+
+# note WHAT STATUS: remembers what went wrong.
+note() {
+    [ "$2" -eq 0 ] || failed="$failed $1"
+}
+
+for preset; do
+    if [ "$preset" = rel ]; then dir=build; else dir=build/$preset; fi
+    cmake --preset "$preset" -DWEFT_WERROR=ON
+    cmake --build "$dir"
+    echo "== $preset: all tests, those of the night too"
+    case $preset in tsan* | asan*) factor=6 ;; *) factor=1 ;; esac
+    code=0
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 TEST_TIMEOUT=$factor \
+        "$dir/test-weft" --night || code=$?
+    note "$preset:test-weft" "$code"
+done
+
+# Once is enough: a model's atomics are played, not executed.
+for model in build/models/*_model; do
+    [ -x "$model" ] || continue
+    echo "== $model --night"
+    code=0
+    "$model" --night || code=$?
+    note "$model" "$code"
+done
+
+if [ -n "$failed" ]; then
+    echo "night: failed:$failed"
+    exit 1
+fi
+echo "night: all passed"

@@ -1,0 +1,5 @@
+/* consumer.cpp - consumer.c compiled as C++.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "consumer.c"

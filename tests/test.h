@@ -1,0 +1,84 @@
+/* test.h - what a test says: TEST, TASK_TEST, EXPECT and their few relatives.
+ *
+ * A test is a record that the linker gathers (section weft_tests), so there is no list to keep.
+ * The runner, test_main.c, forks a process for each test, kills it after its timeout (30 s, times
+ * the environment's TEST_TIMEOUT) and fails it if it leaves a descriptor, an allocation of ours, a
+ * thread or a mapping behind.  Every EXPECT may be said from any thread and any task: a failure
+ * prints one line and ends the test's process at once, running nothing more.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_TESTS_TEST_H
+#define WEFT_TESTS_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct test_record;
+
+/* How the bodies of one style run.  prepare() comes before the census of what is open, run() is
+ * measured by it.  workers is 0 for a style without a runtime, which is then run once. */
+struct test_style {
+    bool has_workers;
+    void (*prepare)(const struct test_record *test, size_t workers);
+    void (*run)(const struct test_record *test, size_t workers);
+};
+
+struct test_record {
+    const char *name;
+    const char *file;
+    int line;
+    bool night;                     /* only under --night, and with a timeout of its own */
+    bool real_clock;                /* tasks only: do not run on the virtual clock */
+    const char *panics_with;        /* not NULL: must abort, and say this */
+    const struct test_style *style;
+    void (*body)(void);
+};
+
+extern const struct test_style test_plain_style; /* test_main.c */
+extern const struct test_style test_task_style;  /* test_task.c, the only one to need a runtime */
+
+/* The pointer, not the record, goes into the section: an array of pointers has no padding. */
+#define TEST_DEFINE(test_name, ...)                                                              \
+    static void test_body_##test_name(void);                                                     \
+    static const struct test_record test_record_##test_name = {                                  \
+        .name = #test_name, .file = __FILE__, .line = __LINE__,                                  \
+        .body = test_body_##test_name, __VA_ARGS__};                                             \
+    static const struct test_record *const test_entry_##test_name                                \
+        __attribute__((section("weft_tests"), used)) = &test_record_##test_name;                 \
+    static void test_body_##test_name(void)
+
+/* In a plain thread, with no runtime but the one the body may start. */
+#define TEST(name) TEST_DEFINE(name, .style = &test_plain_style)
+/* As the root task of a runtime: once with 1 worker (name/1w), once with 4 (name/4w). */
+#define TASK_TEST(name) TEST_DEFINE(name, .style = &test_task_style)
+#define TASK_TEST_REAL(name) TEST_DEFINE(name, .style = &test_task_style, .real_clock = true)
+/* Only under --night. */
+#define NIGHT_TEST(name) TEST_DEFINE(name, .style = &test_plain_style, .night = true)
+#define NIGHT_TASK_TEST(name) TEST_DEFINE(name, .style = &test_task_style, .night = true)
+/* Must end by abort() after printing text. */
+#define PANIC_TEST(name, text) TEST_DEFINE(name, .style = &test_plain_style, .panics_with = text)
+#define PANIC_TASK_TEST(name, text) \
+    TEST_DEFINE(name, .style = &test_task_style, .panics_with = text)
+
+__attribute__((noreturn, format(printf, 3, 4)))
+void test_fail(const char *file, int line, const char *format, ...);
+__attribute__((noreturn))
+void test_skip(const char *file, int line, const char *why);
+void test_expect_eq(const char *file, int line, const char *text, long long a, long long b);
+void test_expect_str(const char *file, int line, const char *text, const char *a, const char *b);
+/* True under --night. */
+bool test_is_night(void);
+
+#define EXPECT(cond) \
+    ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, "expected %s", #cond))
+/* Any two integers; both are evaluated once and both are printed. */
+#define EXPECT_EQ(a, b) \
+    test_expect_eq(__FILE__, __LINE__, #a " == " #b, (long long)(a), (long long)(b))
+#define EXPECT_STR(a, b) test_expect_str(__FILE__, __LINE__, #a " == " #b, (a), (b))
+/* Ends the test as neither passed nor failed; for what a machine cannot do, never for a bug. */
+#define SKIP(why) test_skip(__FILE__, __LINE__, (why))
+/* How often to repeat: the first number by day, the second under --night. */
+#define TEST_ROUNDS(by_day, by_night) (test_is_night() ? (by_night) : (by_day))
+
+#endif
