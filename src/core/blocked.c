@@ -51,7 +51,6 @@ static void blocked_print_task(const struct weft__task *task)
         weft__symbol_site(task->site, site, sizeof site);
         weft__text_add(&text, "; started at %s", site);
     }
-    weft__text_add(&text, "\n");
     weft__text_end_line(&text);
     weft__sys_say(buffer, weft__text_len(&text));
 }

@@ -50,7 +50,7 @@ int64_t weft_after(int64_t ns)
     return at;
 }
 
-static const struct weft__wait_kind clock_sleep_kind = {.what = "sleep"};
+static const struct weft__wait_kind clock_sleep_kind = {.what = "a sleep to end"};
 
 static int clock_sleep_until(int64_t when, const void *site)
 {
@@ -62,7 +62,7 @@ static int clock_sleep_until(int64_t when, const void *site)
     struct weft__runtime *rt = task->runtime;
     struct weft__parking parking = {.kind = &clock_sleep_kind, .site = site};
     struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
-    if (!rt) {
+    if (!rt && weft__runtime() && weft__runtime()->options.virtual_clock) {
         rt = weft__runtime();
     }
     if (!rt) {

@@ -173,7 +173,7 @@ struct weft__worker {
 
     uint64_t watch_epoch; /* the watchdog's notes: the epoch it saw, and since when */
     int64_t watch_since;
-    bool watch_reported;
+    int64_t watch_wary_until;
 };
 
 /* What core asks of the floor above: declared here, filled in scope/scope.c. */

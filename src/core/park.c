@@ -135,12 +135,13 @@ static void park_thread(struct weft__task *task, const struct weft__parking *par
     uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
     int64_t deadline = parking->deadline;
     a_store(&task->woken, 0, relaxed);
+    weft__park_settle(task);
+    /* weft__ready counts the thread as running again, on its behalf, and perhaps before this. */
     if (rt) {
-        weft__runtime_external_end(rt); /* weft__ready counts it again, on its behalf */
+        weft__runtime_external_end(rt);
     } else {
         a_add(&weft__foreign_parked, 1, seq_cst);
     }
-    weft__park_settle(task);
     while (a_load(&task->woken, acquire) == 0) { /* pairs with the release in weft__ready */
         int rc = weft__sys_futex_wait(&task->woken, 0, deadline > 0 ? deadline : -1);
         if (rc == -ETIMEDOUT && deadline > 0) {

@@ -243,9 +243,9 @@ static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
     weft__runtime_reap_threads(rt, false);
     int count = weft__sys_thread_count();
-    size_t known = a_load(&rt->threads_live, seq_cst) + rt->hidden_threads +
-                   a_load(&weft__foreign_parked, seq_cst);
-    return count < 0 || (size_t)count > known;
+    int known = (int)a_load(&rt->threads_live, seq_cst) + (int)rt->hidden_threads +
+                (int32_t)a_load(&weft__foreign_parked, seq_cst);
+    return count < 0 || count > known;
 }
 
 static enum weft__quiet runtime_deadlock(struct weft__runtime *rt)

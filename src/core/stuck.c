@@ -180,6 +180,5 @@ void weft__stuck_tell(struct weft__stuck_report *report)
         weft__text_add(&text, "weft: %llu such reports were left out\n",
                        (unsigned long long)dropped);
     }
-    weft__text_end_line(&text);
     weft__sys_say(buffer, weft__text_len(&text));
 }

@@ -43,6 +43,8 @@
 #define WATCH_TIMER_GRACE_NS (200 * WEFT_US) /* for the timer's own worker to come by */
 #define WATCH_SPARE_IDLE_NS  (1 * WEFT_SECOND) /* then a spare thread goes away */
 #define WATCH_SERVICE_STACK  (256 * 1024)
+#define WATCH_WARY_NS        (50 * WEFT_MS) /* after one stuck task on a seat the next gets less time, */
+#define WATCH_WARY_SHARE     4 /* this share of it: several in a row must not add up their delays */
 
 static struct weft__log_limit watch_spares_limit = WEFT_LOG_LIMIT(1);
 
@@ -187,11 +189,16 @@ static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int6
         w->watch_since = now;
         return;
     }
+    int64_t patience = rt->options.stuck_after_ns;
+    if (now < w->watch_wary_until) {
+        patience /= WATCH_WARY_SHARE;
+    }
     bool nobody_free = a_load(&rt->idle.sleeping, relaxed) == 0 &&
                        a_load(&rt->idle.searching, relaxed) == 0;
-    if (work_waits && nobody_free && now - w->watch_since >= rt->options.stuck_after_ns &&
-        watch_has_spare(rt) && watch_take(rt, w, now - w->watch_since)) {
+    if (work_waits && nobody_free && now - w->watch_since >= patience && watch_has_spare(rt) &&
+        watch_take(rt, w, now - w->watch_since)) {
         w->watch_since = now;
+        w->watch_wary_until = now + WATCH_WARY_NS;
     }
 }
 

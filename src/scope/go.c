@@ -48,7 +48,7 @@ int weft__go(struct weft__thread *self, struct weft__scope *s,
     }
     enum weft_on on = request->options ? request->options->on : WEFT_TASK;
     bool service = request->options && request->options->service;
-    if (a_load(service ? &s->service_cancel : &s->cancel, acquire)) {
+    if (a_load(&s->cancel, acquire) || a_load(&s->service_cancel, acquire)) {
         return -WEFT_ECANCELED;
     }
     int rc = weft__birth_new(self, rt, request, &birth);
@@ -154,6 +154,13 @@ static bool go_count_down_fast(struct weft__scope *s, bool service)
         }
     }
     return false;
+}
+
+void weft__scope_let_go(struct weft__scope *s)
+{
+    if (!go_count_down_fast(s, false)) {
+        go_count_down(s, false);
+    }
 }
 
 static bool go_is_failure(struct weft__scope *s, const struct weft__task *task, int rc)

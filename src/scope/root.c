@@ -52,13 +52,7 @@ int weft_run_with(int (*fn)(void *arg), void *arg, const weft_options *options)
     if (rc < 0) {
         return rc;
     }
-    struct weft__thread *self = weft__self();
-    struct weft__task saved = {.scope = self->own.scope, .cancel = self->own.cancel};
-    weft__scope_open(&root.scope, self, &(weft_scope_options){.name = "root", .shield = true},
-                     __builtin_return_address(0));
-    root.scope.owner = NULL; /* nobody closes it: the run does */
-    self->own.scope = saved.scope;
-    self->own.cancel = saved.cancel;
+    weft__scope_init_root(&root.scope, __builtin_return_address(0));
     root.fn = fn;
     root.arg = arg;
     root.rc = -WEFT_ECANCELED;
@@ -66,7 +60,7 @@ int weft_run_with(int (*fn)(void *arg), void *arg, const weft_options *options)
     if (rc < 0) {
         return rc;
     }
-    self = weft__enter();
+    struct weft__thread *self = weft__enter();
     rc = weft__go(self, &root.scope,
                   &(struct weft__birth_request){.fn = root_main,
                                                 .arg = &root_pointer,
@@ -74,10 +68,8 @@ int weft_run_with(int (*fn)(void *arg), void *arg, const weft_options *options)
                                                 .options = &(weft_task_options){.name = "main"},
                                                 .home = &root.scope,
                                                 .site = __builtin_return_address(0)});
+    weft__scope_let_go(&root.scope); /* the first task, and what it opens, hold it now */
     weft__leave(self);
-    if (rc < 0) {
-        weft__runtime_stop(rt);
-    }
     int signo = weft__runtime_work_until_stop(rt, &is_deadlocked);
     if (rc < 0) {
         return rc;

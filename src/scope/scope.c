@@ -99,6 +99,12 @@ void weft__scope_open(struct weft__scope *s, struct weft__thread *self,
     }
 }
 
+void weft__scope_init_root(struct weft__scope *s, const void *site)
+{
+    scope_init(s, &(weft_scope_options){.name = "root", .shield = true}, site);
+    a_store(&s->alive, 1, relaxed);
+}
+
 static const weft_scope_options scope_default_options;
 
 void weft_scope_open_with(weft_scope *scope, const weft_scope_options *options)
@@ -217,8 +223,8 @@ int weft__scope_close(struct weft__scope *s, const void *site)
     struct weft__scope *root = !owner->home && s->parent && !s->parent->owner ? s->parent : NULL;
     scope_unlink(s, owner);
     s->magic = WEFT__SCOPE_CLOSED;
-    if (root && a_sub(&root->alive, 1, acq_rel) == 1) {
-        weft__root_finished(root);
+    if (root) {
+        weft__scope_let_go(root);
     }
     weft__leave(self);
     return rc;

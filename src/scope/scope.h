@@ -82,7 +82,7 @@ static inline struct weft__scope *weft__scope_of(const weft_scope *scope)
 
 /* ---- scope.c ---- */
 
-/* Opens a scope for the calling thread's task; owner NULL for the root. */
+/* Opens a scope for the calling thread's task. */
 void weft__scope_open(struct weft__scope *s, struct weft__thread *self,
                       const weft_scope_options *options, const void *site);
 
@@ -94,6 +94,14 @@ const ATOMIC(uint32_t) *weft__scope_home_word(const struct weft__task *task);
 
 /* Notes that a task has failed.  Under the lock. */
 void weft__scope_note_error(struct weft__scope *s, const weft_error *error);
+
+/* Makes a root: no owner, no parent.  It is held once, as if by a task. */
+void weft__scope_init_root(struct weft__scope *s, const void *site);
+
+/* ---- go.c ---- */
+
+/* Counts down what holds the scope open; the last one wakes the closer, or stops the run. */
+void weft__scope_let_go(struct weft__scope *s);
 
 /* ---- cancel.c ---- */
 
