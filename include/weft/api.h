@@ -32,7 +32,7 @@
 
 WEFT_BEGIN_DECLS
 
-/* Never sleeps.  The version of the library that is linked, which may be newer than WEFT_VERSION. */
+/* Never sleeps.  The version of the library that is linked; it may be newer than WEFT_VERSION. */
 WEFT_API const char *weft_version(void);
 
 /* Never sleeps.  How the linked library was built: compiler, stack switch, sanitizers; one line. */

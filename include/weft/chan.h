@@ -1,8 +1,8 @@
 /* chan.h - channels, by which values change hands between tasks, and select.
  *
- * A channel carries values of one size, copied in and out.  With capacity 0 a send and a receive meet
- * (rendezvous): the value goes straight from one side's memory to the other's.  With capacity n, n
- * values may lie in it; a send to a full one waits: that is the backpressure.
+ * A channel carries values of one size, copied in and out.  With capacity 0 a send and a receive
+ * meet (rendezvous): the value goes straight from one side's memory to the other's.  With
+ * capacity n, n values may lie in it; a send to a full one waits: that is the backpressure.
  *
  * Values sent by one task are received in the order sent.  Among waiting tasks: first come, first
  * served.  Any number of senders and receivers, tasks and plain OS threads mixed.
@@ -52,7 +52,8 @@ WEFT_API WEFT_MUST_USE int weft_chan_try_recv(weft_chan *ch, void *ret_value);
  * in it and then -WEFT_EPIPE.  A second close does nothing. */
 WEFT_API void weft_chan_close(weft_chan *ch);
 
-/* Never sleeps.  Frees it, and the values left in it.  Panics when a task waits on it.  NULL: none. */
+/* Never sleeps.  Frees it, and the values left in it.  Panics when a task waits on it.  NULL:
+ * none. */
 WEFT_API void weft_chan_free(weft_chan *ch);
 
 /* Never sleep.  Values lying in it now; how many it can hold; is it closed? */
@@ -75,9 +76,9 @@ typedef struct weft_arm {
 
 #define WEFT_SELECT_ARMS_MAX 1024
 
-/* Sleeps.  Waits until one of the n arms can happen, and does that one alone; where several can, one
- * of them by chance, all with the same chance.  On a closed channel an arm can happen: its result is
- * -WEFT_EPIPE.
+/* Sleeps.  Waits until one of the n arms can happen, and does that one alone; where several can,
+ * one of them by chance, all with the same chance.  On a closed channel an arm can happen: its
+ * result is -WEFT_EPIPE.
  *
  * timeout_ns: -1 waits for ever; 0 never sleeps; else how long to wait at the most.
  *

@@ -1,12 +1,12 @@
 /* err.h - how Weft says that something failed.
  *
- * Every call that can fail returns 0 or a count, or a NEGATIVE code: -ENOENT, -ECANCELED, and so on,
- * the numbers of <errno.h>.  Weft never reports through errno: a task may wake on another thread,
- * and compilers keep the address of the old thread's errno across the call.
+ * Every call that can fail returns 0 or a count, or a NEGATIVE code: -ENOENT, -ECANCELED, and so
+ * on, the numbers of <errno.h>.  Weft never reports through errno: a task may wake on another
+ * thread, and compilers keep the address of the old thread's errno across the call.
  *
- * For the same reason code of yours that calls libc from a task and reads errno after a call that may
- * sleep would read the wrong thread's.  This header therefore replaces the errno macro by one that
- * asks for the address anew each time.  It is safe to include <errno.h> before or after it.
+ * For the same reason code of yours that calls libc from a task and reads errno after a call that
+ * may sleep would read the wrong thread's.  This header therefore replaces the errno macro by one
+ * that asks for the address anew each time.  It is safe to include <errno.h> before or after it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -19,10 +19,11 @@
 
 WEFT_BEGIN_DECLS
 
-/* The codes that Weft itself gives, beside those that the kernel gives.  Return values are negative:
- * `if (rc == -WEFT_ECANCELED)`.  Each is equal to the code of <errno.h> of the same name. */
+/* The codes that Weft itself gives, beside those that the kernel gives.  Return values are
+ * negative: `if (rc == -WEFT_ECANCELED)`.  Each is equal to the code of <errno.h> of the same
+ * name. */
 enum weft_code {
-    WEFT_EAGAIN = EAGAIN,       /* a try_ form found that it would have to sleep; a limit is reached */
+    WEFT_EAGAIN = EAGAIN,       /* a try_ form would have to sleep; a limit is reached */
     WEFT_EBUSY = EBUSY,         /* another user is in the way */
     WEFT_ECANCELED = ECANCELED, /* an enclosing scope wants you out; the operation did not happen */
     WEFT_EDEADLK = EDEADLK,     /* every task was blocked with nothing that could wake one */

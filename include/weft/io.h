@@ -1,11 +1,11 @@
 /* io.h - files, read and written by tasks without stopping their worker.
  *
- * The calls look like those of POSIX, return a count or a negative code, and never touch errno.  What
- * the page cache holds is copied at once; everything else runs on the pool of blocking threads, and
- * the task sleeps meanwhile.  A buffer is yours again when the call has returned.
+ * The calls look like those of POSIX, return a count or a negative code, and never touch errno.
+ * What the page cache holds is copied at once; everything else runs on the pool of blocking
+ * threads, and the task sleeps meanwhile.  A buffer is yours again when the call has returned.
  *
- * Cancel: -WEFT_ECANCELED when the scope is cancelled before the operation starts.  Once it runs it is
- * not cut short: it returns its result, and the next call says -WEFT_ECANCELED.
+ * Cancel: -WEFT_ECANCELED when the scope is cancelled before the operation starts.  Once it runs
+ * it is not cut short: it returns its result, and the next call says -WEFT_ECANCELED.
  *
  * In a plain OS thread they are the plain system calls.
  *
@@ -38,8 +38,8 @@ WEFT_API WEFT_MUST_USE int weft_fstat(int fd, struct stat *ret_stat);
 /* Never sleeps, never cancelled: the fd is gone when it returns, whatever the code. */
 WEFT_API int weft_close(int fd);
 
-/* Sleeps.  Reads a whole file into memory from one hop to the pool: *ret_data (a byte 0 stands behind
- * it) is freed by weft_file_free.  -EFBIG when it is larger than size_max (0: 1 GB). */
+/* Sleeps.  Reads a whole file into memory from one hop to the pool: *ret_data (a byte 0 stands
+ * behind it) is freed by weft_file_free.  -EFBIG when it is larger than size_max (0: 1 GB). */
 WEFT_API WEFT_MUST_USE int weft_read_file(const char *path, size_t size_max, void **ret_data,
                                           size_t *ret_size);
 

@@ -67,7 +67,8 @@ typedef struct weft_stats {
     uint64_t stacks_mapped, stacks_idle;
 } weft_stats;
 
-/* Never sleeps.  Copies the counters out.  0, or -WEFT_ESHUTDOWN when no runtime runs.  Any thread. */
+/* Never sleeps.  Copies the counters out.  0, or -WEFT_ESHUTDOWN when no runtime runs.  Any
+ * thread. */
 WEFT_API int weft_stats_get(weft_stats *ret_stats);
 
 /* Never sleeps.  Has fn(arg) called soon on the runtime's service thread.  Safe in signal handlers

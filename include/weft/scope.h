@@ -6,17 +6,18 @@
  *     weft_go(&scope, fetch, &request);
  *     int rc = weft_scope_close(&scope);     waits for all; 0, the first failure, or -ETIMEDOUT
  *
- * Scopes nest: a scope lies within the innermost scope that its opener has open, or the one that its
- * opener was started in.  A cancelled scope cancels every scope and task within it, unless shielded.
+ * Scopes nest: a scope lies within the innermost scope that its opener has open, or the one that
+ * its opener was started in.  A cancelled scope cancels every scope and task within it, unless
+ * shielded.
  *
  * Cancelled means: each call that may sleep returns -WEFT_ECANCELED at once, now and for ever, in
- * every task of the scope and in the code that opened it.  -WEFT_ECANCELED means that the call did NOT
- * happen.  What must not be interrupted (cleanup) opens a scope of its own with a shield.
+ * every task of the scope and in the code that opened it.  -WEFT_ECANCELED means that the call
+ * did NOT happen.  What must not be interrupted (cleanup) opens a scope of its own with a shield.
  *
  * Never cancelled: close, unlock, post, set, signal, try_ forms, weft_scope_close's waiting.
  *
- * From trio's nursery and cancel scope (Smith, "Notes on structured concurrency", 2018), with return
- * codes in the place of exceptions.
+ * From trio's nursery and cancel scope (Smith, "Notes on structured concurrency", 2018), with
+ * return codes in the place of exceptions.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -60,7 +61,8 @@ typedef struct weft_error {
 WEFT_BEGIN_DECLS
 
 /* Never sleeps.  Opens a scope within the caller's current one; the caller is its owner, and only
- * the owner may close it, before the scopes that it opened earlier.  Panics on an unknown policy. */
+ * the owner may close it, before the scopes that it opened earlier.  Panics on an unknown policy.
+ */
 WEFT_API void weft_scope_open(weft_scope *scope);
 WEFT_API void weft_scope_open_with(weft_scope *scope, const weft_scope_options *options);
 
@@ -85,8 +87,8 @@ WEFT_API void weft_scope_cancel(weft_scope *scope);
  * runtime runs, since nobody would keep the time. */
 WEFT_API void weft_scope_deadline(weft_scope *scope, int64_t when);
 
-/* Never sleeps.  Hides outer cancels and outer deadlines from the scope's inside from now on; its own
- * deadline still works.  Owner only. */
+/* Never sleeps.  Hides outer cancels and outer deadlines from the scope's inside from now on; its
+ * own deadline still works.  Owner only. */
 WEFT_API void weft_scope_shield(weft_scope *scope);
 
 /* Never sleeps.  Is the scope cancelled, by itself, its deadline or an outer scope? */
@@ -110,9 +112,9 @@ WEFT_API void weft_scope_leave(weft_scope *scope);
 
 WEFT_END_DECLS
 
-/* WEFT_SCOPE(name) { ... }: a scope around a block.  At the block's end it waits for its tasks; left
- * early (return, break, goto) it cancels them first and then waits.  Failures of its tasks that are
- * not seen this way are written to the log. */
+/* WEFT_SCOPE(name) { ... }: a scope around a block.  At the block's end it waits for its tasks;
+ * left early (return, break, goto) it cancels them first and then waits.  Failures of its tasks
+ * that are not seen this way are written to the log. */
 #define WEFT_SCOPE(name)                                                                  \
     for (weft_scope name __attribute__((cleanup(weft_scope_leave))),                      \
          *weft_once_##name = (weft_scope_open(&name), &name);                             \

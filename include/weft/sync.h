@@ -1,9 +1,10 @@
 /* sync.h - locks and their relatives, for tasks and plain OS threads alike.
  *
- * All of them live in your memory and need no fini when nobody waits: all-zero bytes, or the _INIT
- * macro, make a valid one (a semaphore or latch with a count: _INIT(n)).  A task that waits lets its
- * worker run other tasks; a plain OS thread that waits blocks in the kernel.  Uncontended calls make
- * no system call, and waiting allocates nothing.  Waiters are served first come, first served.
+ * All of them live in your memory and need no fini when nobody waits: all-zero bytes, or the
+ * _INIT macro, make a valid one (a semaphore or latch with a count: _INIT(n)).  A task that waits
+ * lets its worker run other tasks; a plain OS thread that waits blocks in the kernel.
+ * Uncontended calls make no system call, and waiting allocates nothing.  Waiters are served first
+ * come, first served.
  *
  * Every wait is cancelled by its scope: -WEFT_ECANCELED then means that nothing was taken.
  * Misuse (unlocking what you do not hold, fini while others wait) panics and names both sites.
@@ -32,8 +33,8 @@ typedef struct weft_latch { uint64_t opaque[6]; } weft_latch;
 
 WEFT_BEGIN_DECLS
 
-/* ---- mutex: not recursive.  A newcomer may overtake waiters, but a waiter that has been passed for
- * 1 ms is handed the lock (barging with hand-off, as in WebKit's and Go's locks). ---- */
+/* ---- mutex: not recursive.  A newcomer may overtake waiters, but a waiter that has been passed
+ * for 1 ms is handed the lock (barging with hand-off, as in WebKit's and Go's locks). ---- */
 
 /* Never sleeps.  As WEFT_MUTEX_INIT. */
 WEFT_API void weft_mutex_init(weft_mutex *mutex);

@@ -30,9 +30,9 @@ typedef struct weft_task_options {
     enum weft_on on;
 } weft_task_options;
 
-/* Never sleeps.  Starts a task in the scope: it will run fn with a copy of the arg_size bytes at arg
- * (NULL when arg is NULL), aligned to 16, that lives as long as the task.  A negative return code of
- * fn fails the scope.
+/* Never sleeps.  Starts a task in the scope: it will run fn with a copy of the arg_size bytes at
+ * arg (NULL when arg is NULL), aligned to 16, that lives as long as the task.  A negative return
+ * code of fn fails the scope.
  *
  * 0                  fn will run, even if the scope is cancelled a moment later
  * -WEFT_ECANCELED    the scope is cancelled; fn will not run, what arg points to is still yours
@@ -42,8 +42,8 @@ typedef struct weft_task_options {
  * -WEFT_ENOMEM, -WEFT_EAGAIN   no memory, or no thread, for it
  *
  * So that a code which nobody looks at is not lost, every code but -WEFT_ECANCELED and
- * -WEFT_ESHUTDOWN also counts as a failure of the scope.  Any thread and any task may start tasks in
- * a scope that it knows to be open.
+ * -WEFT_ESHUTDOWN also counts as a failure of the scope.  Any thread and any task may start tasks
+ * in a scope that it knows to be open.
  */
 WEFT_API int weft_go_with(weft_scope *scope, int (*fn)(void *arg), const void *arg,
                           size_t arg_size, const weft_task_options *options);
@@ -58,8 +58,8 @@ WEFT_API int weft_go_with(weft_scope *scope, int (*fn)(void *arg), const void *a
 WEFT_API int weft_start_with(weft_scope *scope, int (*fn)(void *arg), const void *arg,
                              size_t arg_size, const weft_task_options *options, void **ret_value);
 
-/* Never sleeps.  Tells the caller of weft_start that this task is ready.  A second call, or one in a
- * task that weft_go started, does nothing. */
+/* Never sleeps.  Tells the caller of weft_start that this task is ready.  A second call, or one
+ * in a task that weft_go started, does nothing. */
 WEFT_API void weft_started(void *value);
 
 /* Sleeps.  Lets other ready tasks run.  0, or -WEFT_ECANCELED at once in a cancelled scope. */
@@ -75,9 +75,10 @@ WEFT_API const char *weft_task_name(void);
  * `return weft_fail(-EIO, "the index is damaged");` */
 WEFT_API int weft_fail(int code, const char *why);
 
-/* Never sleeps.  Has fn(arg) called when the innermost scope that this task has opened is closed, or
- * else when the task ends; last deferred, first called, under a shield of 5 s.  0 or -WEFT_ENOMEM
- * (fn will not be called).  -WEFT_EINVAL: fn is NULL, or a plain thread with no scope open. */
+/* Never sleeps.  Has fn(arg) called when the innermost scope that this task has opened is closed,
+ * or else when the task ends; last deferred, first called, under a shield of 5 s.  0 or
+ * -WEFT_ENOMEM (fn will not be called).  -WEFT_EINVAL: fn is NULL, or a plain thread with no
+ * scope open. */
 WEFT_API WEFT_MUST_USE int weft_defer(void (*fn)(void *arg), void *arg);
 
 /* Never returns.  Something is wrong with the program itself: reports and aborts, or ends the

@@ -1,8 +1,8 @@
 /* time.h - one clock, in nanoseconds.
  *
  * All times are int64_t nanoseconds of the runtime's clock: monotonic, started at an unspecified
- * point, and virtual when weft_options.virtual_clock asks for it (then it stands still while any task
- * can run, and jumps to the next timer when all are blocked).
+ * point, and virtual when weft_options.virtual_clock asks for it (then it stands still while any
+ * task can run, and jumps to the next timer when all are blocked).
  *
  * No call in Weft takes a deadline: a deadline belongs to a scope (weft/scope.h).
  *

@@ -1,38 +1,28 @@
-/* cpu.h - what a processor offers and C does not say.
+/* cpu.h - what only this kind of CPU knows, beside the switch of stacks.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef WEFT_ARCH_CPU_H
 #define WEFT_ARCH_CPU_H
 
+#include <ucontext.h>
+
 #include "base/base.h"
 
-/* Never sleeps.  One turn of a loop that waits for another CPU: tells the core to spend less on us
- * for some 10 to 140 cycles.  On Arm `isb`, since `yield` does nothing on most cores. */
-static inline void weft__cpu_relax(void)
+/* Async-signal-safe.  Where a signal has interrupted the thread: the third argument of its handler
+ * tells the next instruction and the frame pointer.  Zeroes where we cannot tell. */
+static inline void weft__cpu_interrupted(const void *context, uintptr_t *ret_pc, uintptr_t *ret_fp)
 {
+    const ucontext_t *uc = context;
 #if defined(__x86_64__)
-    __asm__ volatile("pause" : : : "memory");
+    *ret_pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    *ret_fp = (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
 #elif defined(__aarch64__)
-    __asm__ volatile("isb" : : : "memory");
+    *ret_pc = (uintptr_t)uc->uc_mcontext.pc;
+    *ret_fp = (uintptr_t)uc->uc_mcontext.regs[29];
 #else
-    __asm__ volatile("" : : : "memory");
-#endif
-}
-
-/* Never sleeps.  A counter that grows steadily, at a rate of its own and alike on all CPUs; good to
- * compare two moments, not to tell time.  Not ordered against the loads around it.  0 where there
- * is none. */
-static inline uint64_t weft__cpu_ticks(void)
-{
-#if defined(__x86_64__)
-    return __builtin_ia32_rdtsc();
-#elif defined(__aarch64__)
-    uint64_t ticks;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-    return ticks;
-#else
-    return 0;
+    (void)uc;
+    *ret_pc = *ret_fp = 0;
 #endif
 }
 

@@ -18,7 +18,6 @@
 #include <unistd.h>
 #include <unwind.h>
 
-#include "arch/cpu.h"
 #include "arch/sanitize.h"
 #include "base/atomic.h"
 #include "base/sys.h"
@@ -630,17 +629,4 @@ TEST(ctx_stack_is_not_executable)
     }
     EXPECT_EQ(found, 1);
     close(fd);
-}
-
-TEST(cpu_ticks_grow)
-{
-#if defined(__x86_64__) || defined(__aarch64__)
-    uint64_t start = weft__cpu_ticks();
-    while (weft__cpu_ticks() == start) {
-        weft__cpu_relax();
-    }
-    EXPECT(weft__cpu_ticks() > start);
-#else
-    SKIP("no counter");
-#endif
 }

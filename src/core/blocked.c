@@ -1,11 +1,11 @@
 /* blocked.c - prints the wait graph of a runtime in which nothing can move.
  *
- * Called on the last worker that fell asleep: no task runs, so what the parked ones say of themselves
- * stands still.
+ * Called on the last worker that fell asleep: no task runs, so what the parked ones say of
+ * themselves stands still.
  *
  *     weft: deadlock: all 2 tasks are blocked and nothing can wake one
- *       left   waits for mutex 0x7f.. at left (dining.c:21), held by right; started at app (dining.c:40)
- *       right  waits for mutex 0x7f.. at right (dining.c:30), held by left; started at app (dining.c:41)
+ *     left   waits for mutex 0x7f.. at left (dine.c:21), held by right; started at app (dine.c:40)
+ *     right  waits for mutex 0x7f.. at right (dine.c:30), held by left; started at app (dine.c:41)
  *
  * SPDX-License-Identifier: MIT
  */

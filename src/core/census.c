@@ -1,8 +1,8 @@
 /* census.c - the high-water mark of stacks, per spawn site.
  *
- * Each stack is emptied before it is bound (its pages read as zeroes then) and measured after the last
- * switch: the lowest byte that is not zero.  Exact but for frames that wrote only zeroes at their end.
- * Costs a system call and a scan per task, so it runs only when asked for.
+ * Each stack is emptied before it is bound (its pages read as zeroes then) and measured after the
+ * last switch: the lowest byte that is not zero.  Exact but for frames that wrote only zeroes at
+ * their end. Costs a system call and a scan per task, so it runs only when asked for.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* clock.c - the runtime's clock, and sleeping on it.
  *
- * The virtual clock stands still while anything can run; when all is blocked the last worker to fall
- * asleep moves it to the next timer (weft__runtime_quiescent).
+ * The virtual clock stands still while anything can run; when all is blocked the last worker to
+ * fall asleep moves it to the next timer (weft__runtime_quiescent).
  *
  * SPDX-License-Identifier: MIT
  */

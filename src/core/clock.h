@@ -13,8 +13,8 @@ int64_t weft__now(struct weft__runtime *rt);
 /* Never sleeps.  The wheel in which the calling thread arms timers. */
 struct weft__wheel *weft__wheel_here(struct weft__thread *self, struct weft__runtime *rt);
 
-/* Never sleeps.  Arms a timer for the calling thread or task: as weft__timer_start, and gets whoever
- * minds the timers up if the caller is no worker that will look itself. */
+/* Never sleeps.  Arms a timer for the calling thread or task: as weft__timer_start, and gets
+ * whoever minds the timers up if the caller is no worker that will look itself. */
 void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
                      int64_t at);
 

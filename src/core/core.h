@@ -1,9 +1,9 @@
 /* core.h - tasks, threads, workers and the runtime: one animal, so one header.
  *
- * A TASK runs on a THREAD.  A WORKER is a seat: run queue, timers, stacks at hand; one thread sits on
- * it at a time, and the watchdog gives the seat to another thread when its sitter is stuck.  So
- * nothing of a seat may depend on the thread, and a thread must ask for its seat anew, once per
- * operation, between weft__enter and weft__leave.
+ * A TASK runs on a THREAD.  A WORKER is a seat: run queue, timers, stacks at hand; one thread
+ * sits on it at a time, and the watchdog gives the seat to another thread when its sitter is
+ * stuck.  So nothing of a seat may depend on the thread, and a thread must ask for its seat anew,
+ * once per operation, between weft__enter and weft__leave.
  *
  * What a task is made of upstairs (scopes) core does not know: it calls the table weft__owner_ops.
  *
@@ -34,7 +34,7 @@
 
 #define WEFT_WORKERS_MAX      256
 #define WEFT_TASK_ARG_MAX     (64 * 1024)
-#define WEFT_BUDGET           128 /* operations completed without parking before others get a turn */
+#define WEFT_BUDGET           128 /* operations done without parking before others get a turn */
 #define WEFT_NEXT_RUNS_MAX    16  /* turns in a row that the next slot may take before the queue */
 #define WEFT_GLOBAL_TURN      61  /* every so many turns a worker looks at everything */
 #define WEFT_POSTS_MAX        256

@@ -11,7 +11,8 @@
 void weft__fatal_start(struct weft__runtime *rt);
 void weft__fatal_stop(struct weft__runtime *rt);
 
-/* A stack for handlers on the calling thread, since its task's may be used up.  0 or -WEFT_ENOMEM. */
+/* A stack for handlers on the calling thread, since its task's may be used up.  0 or
+ * -WEFT_ENOMEM. */
 int weft__fatal_thread_begin(struct weft__thread *self);
 void weft__fatal_thread_end(struct weft__thread *self);
 

@@ -2,9 +2,10 @@
  *
  * Called by worker.c when a full turn found no work, and by everyone who makes work ready.
  *
- * We want as many workers awake as there is work, and no more: waking a sleeping CPU costs some 25 us
- * on a virtual machine, a thousand times a task switch.  So a maker wakes somebody only when nobody is
- * searching already, and a searcher that finds work wakes the next one: a chain, never a storm.
+ * We want as many workers awake as there is work, and no more: waking a sleeping CPU costs some
+ * 25 us on a virtual machine, a thousand times a task switch.  So a maker wakes somebody only
+ * when nobody is searching already, and a searcher that finds work wakes the next one: a chain,
+ * never a storm.
  *
  * The difficulty is one race: a worker decides to sleep while another makes work ready.
  *
@@ -14,18 +15,18 @@
  *             anyone searching?  done                  look at every queue once more
  *             else wake a sleeper                      nothing?  commit, sleep
  *
- * Both fences are needed; with either missing both may look before the other has acted.  idle_model.c
- * explores it, and finds the lost task when a fence is taken out.
+ * Both fences are needed; with either missing both may look before the other has acted.
+ * idle_model.c explores it, and finds the lost task when a fence is taken out.
  *
- * Commit: a sleeper that has looked for the last time says so under the lock.  When all workers have
- * committed nothing runs, and nothing can begin to run but by an outside event: that is the moment for
- * the virtual clock to jump, or for a deadlock to be told.
+ * Commit: a sleeper that has looked for the last time says so under the lock.  When all workers
+ * have committed nothing runs, and nothing can begin to run but by an outside event: that is the
+ * moment for the virtual clock to jump, or for a deadlock to be told.
  *
  * The keeper: one sleeper at a time gets up by itself, when the next timer is due; the others sleep
  * until they are called.  Timers of busy workers are looked at by the watchdog too.
  *
- * Rejected: waking a worker for each task made ready (storms); a dedicated waker thread (adds a switch
- * to every wake).
+ * Rejected: waking a worker for each task made ready (storms); a dedicated waker thread (adds a
+ * switch to every wake).
  *
  * SPDX-License-Identifier: MIT
  */

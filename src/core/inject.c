@@ -1,7 +1,7 @@
 /* inject.c - the shared run queue; see inject.h.
  *
- * Producers push without waiting (lockfree/mpsc.h).  The consumer's side is guarded by a lock that is
- * only tried: a worker that finds it taken knows that somebody else is looking.
+ * Producers push without waiting (lockfree/mpsc.h).  The consumer's side is guarded by a lock
+ * that is only tried: a worker that finds it taken knows that somebody else is looking.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,5 +1,5 @@
-/* inject.h - the queue into which those put work who have no worker: plain threads, the watchdog, the
- * blocking pool, tasks whose worker was taken away.
+/* inject.h - the queue into which those put work who have no worker: plain threads, the watchdog,
+ * the blocking pool, tasks whose worker was taken away.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +13,8 @@ void weft__inject_init(struct weft__inject *inject);
 /* Never sleeps.  Any thread. */
 void weft__inject_push(struct weft__runtime *rt, struct weft__runnable *item);
 
-/* Never sleeps.  Takes the oldest for the worker to run, and a fair share of the rest into the worker's
- * own queue.  NULL when there is none, or another worker is just taking. */
+/* Never sleeps.  Takes the oldest for the worker to run, and a fair share of the rest into the
+ * worker's own queue.  NULL when there is none, or another worker is just taking. */
 struct weft__runnable *weft__inject_take(struct weft__worker *w);
 
 /* Never sleeps.  False also while a push is under way. */

@@ -1,7 +1,7 @@
 /* local.c - task-locals: an immutable array of key and value, shared by reference.
  *
- * A child takes its parent's array as it is; setting a value makes a new array for the setter alone.  So
- * inheriting costs one increment, whatever the number of values, and needs no lock.
+ * A child takes its parent's array as it is; setting a value makes a new array for the setter
+ * alone.  So inheriting costs one increment, whatever the number of values, and needs no lock.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,12 +1,13 @@
 /* offload.c - the pool of threads that may block, for weft_blocking and for files.
  *
- * Threads are started when a call finds none idle, up to a limit, and go away when idle for a while.
- * Calls wait in one FIFO queue.
+ * Threads are started when a call finds none idle, up to a limit, and go away when idle for a
+ * while. Calls wait in one FIFO queue.
  *
- * A caller sleeps twice at the most.  First cancellably, while its call is queued or runs.  A cancel
- * wakes it; it takes the lock and looks: still queued - it takes its call back, which then did not
- * happen; running - it sleeps again, not cancellably, until the call is done (its arguments lie on this
- * stack); or, abandoned, it leaves, and the call, which is on the heap then, is finished by its thread.
+ * A caller sleeps twice at the most.  First cancellably, while its call is queued or runs.  A
+ * cancel wakes it; it takes the lock and looks: still queued - it takes its call back, which then
+ * did not happen; running - it sleeps again, not cancellably, until the call is done (its
+ * arguments lie on this stack); or, abandoned, it leaves, and the call, which is on the heap
+ * then, is finished by its thread.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -123,8 +124,9 @@ static int limiter_enter(weft_limiter *limiter, struct weft__thread **self, cons
     struct weft__waiter waiter;
     weft__waiter_init(&waiter, *self);
     weft__waitq_push(&l->waiters, &waiter);
-    int rc = weft__park(self, &(struct weft__parking){
-                                  .kind = &limiter_kind, .object = l, .site = site, .lock = &l->lock});
+    struct weft__parking parking = {
+        .kind = &limiter_kind, .object = l, .site = site, .lock = &l->lock};
+    int rc = weft__park(self, &parking);
     if (rc < 0) {
         lock_take(&l->lock);
         weft__waitq_remove(&l->waiters, &waiter);
@@ -193,8 +195,8 @@ static void offload_run(struct weft__offload *pool, struct offload_thread *me,
     struct weft__task *task = call->waiter.task;
     call->rc = rc;
     call->state = OFFLOAD_DONE;
-    /* The sleeper has armed before the call could be taken off the queue: both under the lock.  Once
-     * the lock is dropped the call may be gone, if a cancel has woken the sleeper. */
+    /* The sleeper has armed before the call could be taken off the queue: both under the lock.
+     * Once the lock is dropped the call may be gone, if a cancel has woken the sleeper. */
     enum weft__claim claim = weft__claim(task, call->waiter.ticket, 0);
     lock_drop(&pool->lock);
     self = weft__enter();
@@ -269,7 +271,8 @@ static void offload_reap(struct weft__offload *pool)
     }
 }
 
-/* Starts another thread if all are busy and the limit allows.  A code only when there is none at all. */
+/* Starts another thread if all are busy and the limit allows.  A code only when there is none at
+ * all. */
 static int offload_need_thread(struct weft__offload *pool)
 {
     offload_reap(pool);
@@ -476,7 +479,8 @@ static int offload_from_task(int (*fn)(void *arg), void *arg, const weft_blockin
                                   .arg = arg,
                                   .limiter = options->limiter,
                                   .release = options->release};
-    struct weft__parking parking = {.kind = kind, .object = (const void *)(uintptr_t)fn, .site = site};
+    struct weft__parking parking = {
+        .kind = kind, .object = (const void *)(uintptr_t)fn, .site = site};
     *ret_abandoned = offload_submit(pool, call, &self, &parking, options->abandon, &rc);
     weft__leave(self);
     if (options->abandon && !*ret_abandoned) {

@@ -1,10 +1,10 @@
 /* park.c - the one door to sleep; see park.h for the protocol and park_model.c for the proof.
  *
- * Orders.  A canceller stores the cancel word and then looks at the wait word; a sleeper makes its wait
- * word claimable and then looks at the cancel word.  One of the two must see the other (store
- * buffering), so both sides use seq_cst.  Everything else is a hand-over through the wait word: what
- * the claimer wrote before (a value, an index) is seen by the sleeper, because claim is a release, and
- * the sleeper is made ready through a queue that is one too.
+ * Orders.  A canceller stores the cancel word and then looks at the wait word; a sleeper makes
+ * its wait word claimable and then looks at the cancel word.  One of the two must see the other
+ * (store buffering), so both sides use seq_cst.  Everything else is a hand-over through the wait
+ * word: what the claimer wrote before (a value, an index) is seen by the sleeper, because claim
+ * is a release, and the sleeper is made ready through a queue that is one too.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -51,7 +51,8 @@ uint64_t weft__park_arm(struct weft__task *task)
     uint64_t word = a_load(&task->wait, relaxed);
     WEFT_CHECK(wait_state(word) == WEFT__RUNNING);
     uint64_t ticket = wait_ticket(word) + WAIT_TICKET_UNIT;
-    a_store(&task->wait, ticket | WEFT__ARMED, relaxed); /* the node goes through the queue's lock */
+    /* relaxed: the node that carries the ticket goes to its waker through the queue's lock */
+    a_store(&task->wait, ticket | WEFT__ARMED, relaxed);
     return ticket;
 }
 
@@ -96,9 +97,9 @@ static bool park_is_cancelled(const ATOMIC(uint32_t) *word)
 
 /* Makes the sleeper wakeable, now that it is off its stack (or, a thread, about to wait).
  *
- * Once the exchange has succeeded a cancel or timer may wake it; then it must first take the lock that
- * we still hold, so *parking stays readable until the lock is dropped.  Where there is no lock, what is
- * needed was read before. */
+ * Once the exchange has succeeded a cancel or timer may wake it; then it must first take the lock
+ * that we still hold, so *parking stays readable until the lock is dropped.  Where there is no
+ * lock, what is needed was read before. */
 void weft__park_settle(struct weft__task *task)
 {
     const struct weft__parking *parking = task->parking;
@@ -168,8 +169,9 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
         task->parked_since = a_load(&task->runtime->coarse_now, relaxed);
     }
     if (parking->is_uncancellable) {
-        /* A cancel may have claimed the sleep since it was armed.  It found ARMED and so has nothing
-         * more to do; the claim is simply forgotten.  Wakers need the lock, which we still hold. */
+        /* A cancel may have claimed the sleep since it was armed.  It found ARMED and so has
+         * nothing more to do; the claim is simply forgotten.  Wakers need the lock, which we
+         * still hold. */
         uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
         a_store(&task->wait, ticket | WAIT_FIRM | WEFT__ARMED, relaxed);
     } else if (!parking->lock && !parking->release) {

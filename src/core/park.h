@@ -1,20 +1,20 @@
 /* park.h - the one door to sleep.
  *
- * Every suspension of a task goes through weft__park: cancel, the sleeper's report for the wait graph,
- * the sanitizers' notes and the controlled scheduler's points live here, once.  Waiter nodes lie on the
- * sleeper's own stack; nothing on the way to sleep or to wake allocates.
+ * Every suspension of a task goes through weft__park: cancel, the sleeper's report for the wait
+ * graph, the sanitizers' notes and the controlled scheduler's points live here, once.  Waiter
+ * nodes lie on the sleeper's own stack; nothing on the way to sleep or to wake allocates.
  *
- * A sleep is a little auction with one winner.  The task's wait word holds a ticket (a sequence number,
- * new for each sleep) and a state:
+ * A sleep is a little auction with one winner.  The task's wait word holds a ticket (a sequence
+ * number, new for each sleep) and a state:
  *
  *     RUNNING ──arm──▶ ARMED ──settle──▶ PARKED
  *                        │                 │
  *                        └────── claim ────┴──▶ CLAIMED(outcome) ──ready──▶ RUNNING
  *
  * Whoever wants to end the sleep (a waker, the canceller, a timer) claims the ticket by one
- * compare-and-swap; exactly one wins, the others see that they lost and leave no trace.  A winner that
- * found PARKED makes the task ready.  One that found ARMED does nothing more: the task is still on its
- * way off its stack, and whoever settles it sees the claim and makes it ready.
+ * compare-and-swap; exactly one wins, the others see that they lost and leave no trace.  A winner
+ * that found PARKED makes the task ready.  One that found ARMED does nothing more: the task is
+ * still on its way off its stack, and whoever settles it sees the claim and makes it ready.
  *
  * How a primitive uses it:
  *
@@ -25,10 +25,10 @@
  *     rc = weft__park(&self, &(struct weft__parking){.kind = ..., .lock = &m->lock, ...});
  *     if (rc < 0) { lock_take; waitq_remove if still queued; lock_drop }
  *
- * The lock is dropped for it, once it is off its stack and PARKED.  So a waker that holds the lock always
- * finds PARKED or CLAIMED, never ARMED, and may copy values to and from the sleeper's stack between
- * claim and ready.  And a sleeper woken by a cancel or a timer must take that lock once before it
- * returns; this is what keeps its frame alive while the settler still reads it.
+ * The lock is dropped for it, once it is off its stack and PARKED.  So a waker that holds the
+ * lock always finds PARKED or CLAIMED, never ARMED, and may copy values to and from the sleeper's
+ * stack between claim and ready.  And a sleeper woken by a cancel or a timer must take that lock
+ * once before it returns; this is what keeps its frame alive while the settler still reads it.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,8 +37,8 @@
 
 #include "core/core.h"
 
-/* ---- the wait word: sequence:48 outcome:14 state:2; before it is claimed, the outcome's place holds
- * one flag: firm, not to be cancelled ---- */
+/* ---- the wait word: sequence:48 outcome:14 state:2; before it is claimed, the outcome's place
+ * holds one flag: firm, not to be cancelled ---- */
 
 enum weft__wait_state {
     WEFT__RUNNING = 0,
@@ -102,17 +102,17 @@ enum weft__claim {
 /* Never sleeps.  Any thread. */
 enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome);
 
-/* Never sleeps.  Claims a sleep that is cancellable and whichever ticket it has now; the caller holds
- * what keeps the task alive and its innermost scope the same. */
+/* Never sleeps.  Claims a sleep that is cancellable and whichever ticket it has now; the caller
+ * holds what keeps the task alive and its innermost scope the same. */
 enum weft__claim weft__claim_cancel(struct weft__task *task);
 
 /* ---- entry of public calls ---- */
 
-/* Enters the runtime for a call that is cancellable: counts the budget, and gives others a turn when
- * it is spent. */
+/* Enters the runtime for a call that is cancellable: counts the budget, and gives others a turn
+ * when it is spent. */
 struct weft__thread *weft__op_begin(void);
 
-/* Is the calling task cancelled?  Then the call must return -WEFT_ECANCELED, without side effect. */
+/* Is the calling task cancelled?  Then the call must do nothing, and return what refuse says. */
 static inline bool weft__op_cancelled(struct weft__thread *self)
 {
     const ATOMIC(uint32_t) *word = self->task->cancel;

@@ -1,8 +1,8 @@
 /* post.c - weft_post: a bounded ring of calls, filled from anywhere.
  *
- * The cells live as long as the process, so that a signal handler which comes while the runtime stops
- * finds them still there.  Two rings of pointers pass the cells to and fro; both are safe in a handler
- * (lockfree/ring.h says why).
+ * The cells live as long as the process, so that a signal handler which comes while the runtime
+ * stops finds them still there.  Two rings of pointers pass the cells to and fro; both are safe
+ * in a handler (lockfree/ring.h says why).
  *
  * SPDX-License-Identifier: MIT
  */

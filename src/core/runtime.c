@@ -1,8 +1,8 @@
 /* runtime.c - starting and stopping: threads, seats, and the moment when nothing moves.
  *
- * The caller of weft_run sits on seat 0.  The other seats get a thread each, the watchdog one more.
- * When the last task has ended (upstairs says so) every thread leaves its loop; the caller joins them
- * all, and nothing is left: no thread, no mapping, no block.
+ * The caller of weft_run sits on seat 0.  The other seats get a thread each, the watchdog one
+ * more. When the last task has ended (upstairs says so) every thread leaves its loop; the caller
+ * joins them all, and nothing is left: no thread, no mapping, no block.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -238,7 +238,7 @@ static int64_t runtime_next_timer(struct weft__runtime *rt)
     return at;
 }
 
-/* Does the process have a running thread that we know nothing of?  It may wake a task any moment. */
+/* Does the process have a thread that we know nothing of?  It may wake a task any moment. */
 static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
     weft__runtime_reap_threads(rt, false);

@@ -19,8 +19,8 @@ enum weft__stopping {
  * 0 or a code, and then nothing is left behind. */
 int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt);
 
-/* Sleeps.  The calling thread works until the runtime stops; then all is torn down.  Returns the signal
- * that cancelled the run, or 0; *ret_deadlocked says whether a deadlock did. */
+/* Sleeps.  The calling thread works until the runtime stops; then all is torn down.  Returns the
+ * signal that cancelled the run, or 0; *ret_deadlocked says whether a deadlock did. */
 int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked);
 
 /* Never sleeps.  The last task has ended. */

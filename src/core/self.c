@@ -1,8 +1,8 @@
 /* self.c - which thread am I: the only thread-local word of Weft.
  *
- * Called by every public call, on entry and again after each switch.  The accessor is out of line, in
- * a file of its own, because compilers treat the address of a thread-local as constant within a
- * function: inlined into one that parks, it would go on using the thread it began on.
+ * Called by every public call, on entry and again after each switch.  The accessor is out of
+ * line, in a file of its own, because compilers treat the address of a thread-local as constant
+ * within a function: inlined into one that parks, it would go on using the thread it began on.
  *
  * A thread that is not ours is made known at its first call and forgotten when it ends.
  *
@@ -16,9 +16,9 @@
 
 static _Thread_local struct weft__thread *self_pointer;
 
-static struct weft__thread self_main;          /* the first thread that calls, usually main's: no heap */
+static struct weft__thread self_main; /* of the first thread that calls, usually main's: no heap */
 static ATOMIC(uint32_t) self_main_taken;
-static pthread_key_t self_key;                 /* its destructor tells us that a thread has ended */
+static pthread_key_t self_key; /* its destructor tells us that a thread has ended */
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 
 ATOMIC(uint32_t) weft__foreign_parked;

@@ -1,11 +1,13 @@
 /* stack.c - stacks by class, arena and slot; see stack.h.
  *
- * Invariant, per class: carved = promised + credits (the class's and the workers'), and every carved
- * stack is bound to a task or lies in exactly one of: dirty, clean, a worker's cache.  So a promise can
- * always be redeemed: with one promise unredeemed, one carved stack is free somewhere.
+ * Invariant, per class: carved = promised + credits (the class's and the workers'), and every
+ * carved stack is bound to a task or lies in exactly one of: dirty, clean, a worker's cache.  So
+ * a promise can always be redeemed: with one promise unredeemed, one carved stack is free
+ * somewhere.
  *
- * Rejected: one mapping per stack (65,530 mappings are all that Linux grants by default); unmapping idle
- * stacks (the next task pays for the mapping and the guard again: discarding their memory is enough).
+ * Rejected: one mapping per stack (65,530 mappings are all that Linux grants by default);
+ * unmapping idle stacks (the next task pays for the mapping and the guard again: discarding their
+ * memory is enough).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -87,7 +89,7 @@ void weft__stacks_fini(struct weft__stacks *stacks)
     }
 }
 
-/* ---- carving; under the class's lock, which is why the heap is asked for little and seldom ---- */
+/* ---- carving; under the class's lock, so the heap is asked for little and seldom ---- */
 
 static int stack_add_arena(struct weft__stack_class *c)
 {
@@ -105,7 +107,7 @@ static int stack_add_arena(struct weft__stack_class *c)
         weft__free(arena);
         return -WEFT_ENOMEM;
     }
-    weft__sys_no_huge_pages(base, slots * stride); /* a huge page would commit many stacks at once */
+    weft__sys_no_huge_pages(base, slots * stride); /* one would commit many stacks at once */
     *arena = (struct weft__stack_arena){c->arenas, base, slots * stride, slots, 0};
     c->arenas = arena;
     return 0;

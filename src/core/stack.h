@@ -1,11 +1,12 @@
 /* stack.h - stacks for a million tasks: reserved in arenas, guarded, committed as they are touched.
  *
- * Sizes come in classes, powers of two from 16 KB.  A class owns arenas: large reservations, cut into
- * slots of guard + stack.  A slot is carved (its guard put up) once, and from then on goes round: to a
- * task, back to a worker's cache, to the class's list.
+ * Sizes come in classes, powers of two from 16 KB.  A class owns arenas: large reservations, cut
+ * into slots of guard + stack.  A slot is carved (its guard put up) once, and from then on goes
+ * round: to a task, back to a worker's cache, to the class's list.
  *
- * A stack is PROMISED when a task is spawned and bound when it first runs.  All that can fail (address
- * space, guards, the mapping limit) happens at the promise, so that a task that was accepted runs.
+ * A stack is PROMISED when a task is spawned and bound when it first runs.  All that can fail
+ * (address space, guards, the mapping limit) happens at the promise, so that a task that was
+ * accepted runs.
  *
  * Guards: MADV_GUARD_INSTALL (Linux 6.13) costs no mapping.  On older kernels mprotect splits the
  * mapping; at most a third of vm.max_map_count such guards are put up, then a promise fails with

@@ -1,18 +1,18 @@
 /* stuck.c - naming a task that has held its worker too long, with its backtrace.
  *
- * A thread that runs is asked by SIGURG to write down its own frames.  One that is in a system call is
- * not disturbed, since a signal would cut libc's sleep() short: the kernel tells its stack pointer
- * (/proc/self/task/TID/syscall), and the frames are found on its stack from outside, by looking for the
- * first pair of saved frame pointer and return address.  libc's own frames have none, so the list begins
- * with the first frame of code that keeps frame pointers.
+ * A thread that runs is asked by SIGURG to write down its own frames.  One that is in a system
+ * call is not disturbed, since a signal would cut libc's sleep() short: the kernel tells its
+ * stack pointer (/proc/self/task/TID/syscall), and the frames are found on its stack from
+ * outside, by looking for the first pair of saved frame pointer and return address.  libc's own
+ * frames have none, so the list begins with the first frame of code that keeps frame pointers.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "core/stuck.h"
 
 #include <signal.h>
-#include <ucontext.h>
 
+#include "arch/cpu.h"
 #include "base/log.h"
 #include "base/symbol.h"
 #include "base/sys.h"
@@ -30,21 +30,6 @@ enum { TRACE_NONE = 0, TRACE_ASKED = 1, TRACE_DONE = 2 };
 static struct weft__log_limit stuck_limit = WEFT_LOG_LIMIT(STUCK_PER_SECOND);
 static struct sigaction stuck_old_action;
 
-/* Async-signal-safe. */
-static void stuck_registers(const void *context, uintptr_t *ret_pc, uintptr_t *ret_fp)
-{
-    const ucontext_t *uc = context;
-#if defined(__x86_64__)
-    *ret_pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-    *ret_fp = (uintptr_t)uc->uc_mcontext.gregs[REG_RBP];
-#elif defined(__aarch64__)
-    *ret_pc = (uintptr_t)uc->uc_mcontext.pc;
-    *ret_fp = (uintptr_t)uc->uc_mcontext.regs[29];
-#else
-    *ret_pc = *ret_fp = 0;
-#endif
-}
-
 static void stuck_handler(int signo, siginfo_t *info, void *context)
 {
     struct weft__thread *self = weft__self_or_null();
@@ -55,7 +40,7 @@ static void stuck_handler(int signo, siginfo_t *info, void *context)
     }
     const struct weft__stack *stack = &self->task->stack;
     uintptr_t pc, fp;
-    stuck_registers(context, &pc, &fp);
+    weft__cpu_interrupted(context, &pc, &fp);
     self->trace_count = (uint32_t)weft__symbol_walk(
         (const void *)fp, (const void *)pc, stack->lo, stack->lo + stack->size, self->trace,
         WEFT_ARRAY_SIZE(self->trace));

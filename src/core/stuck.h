@@ -24,12 +24,13 @@ struct weft__stuck_report {
 void weft__stuck_start(struct weft__runtime *rt);
 void weft__stuck_stop(struct weft__runtime *rt);
 
-/* Never sleeps.  Copies what is known of the task on that thread, which the caller keeps from ending
- * by holding threads_lock. */
+/* Never sleeps.  Copies what is known of the task on that thread, which the caller keeps from
+ * ending by holding threads_lock. */
 void weft__stuck_look(struct weft__stuck_report *report, struct weft__thread *thread,
                       int64_t stuck_ns);
 
-/* May wait some milliseconds for the thread's own backtrace.  Writes the report, at a limited rate. */
+/* May wait some milliseconds for the thread's own backtrace.  Writes the report, at a limited
+ * rate. */
 void weft__stuck_tell(struct weft__stuck_report *report);
 
 #endif

@@ -1,8 +1,8 @@
 /* task.c - a task's life; see task.h.
  *
- * A birth lies on the heap and holds what was said at the spawn, the copied argument behind it.  At its
- * first turn it becomes a task: at the top of the stack the descriptor, below it the argument, below
- * that the first frame; all in the page that is touched anyway.
+ * A birth lies on the heap and holds what was said at the spawn, the copied argument behind it.
+ * At its first turn it becomes a task: at the top of the stack the descriptor, below it the
+ * argument, below that the first frame; all in the page that is touched anyway.
  *
  * SPDX-License-Identifier: MIT
  */

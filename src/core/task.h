@@ -1,4 +1,5 @@
-/* task.h - a task's life: born with a promise, bound to a stack at its first turn, gone at its last.
+/* task.h - a task's life: born with a promise, bound to a stack at its first turn, gone at its
+ * last.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,7 +1,7 @@
 /* timer.c - arming, stopping and firing timers; see timer.h for the structure.
  *
- * Called by sleeping tasks, by scopes with a deadline and by select; fired by workers between turns,
- * by idle workers, and by the watchdog for workers that are busy.
+ * Called by sleeping tasks, by scopes with a deadline and by select; fired by workers between
+ * turns, by idle workers, and by the watchdog for workers that are busy.
  *
  * Invariants, under the wheel's lock (weft__wheel_check):
  *   - a timer in level l, slot s differs from now_tick first in digit l, and that digit is s;
@@ -11,8 +11,8 @@
  *
  * Nothing is called under the lock but weft__claim, which never waits.
  *
- * Rejected for now: a 4-ary heap (10 levels of cache misses at a million timers; the decision record
- * has the figures).
+ * Rejected for now: a 4-ary heap (10 levels of cache misses at a million timers; the decision
+ * record has the figures).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,9 +1,9 @@
 /* timer.h - a worker's timers: a hierarchical timing wheel.
  *
- * Varghese & Lauck, "Hashed and hierarchical timing wheels" (SOSP 1987): arming and stopping are O(1)
- * whatever the number, which matters because most deadlines never come.  Eight levels of 64 slots
- * over ticks of 1.024 us reach nine years; a bitmap per level finds the next used slot by one count
- * of trailing zeros.
+ * Varghese & Lauck, "Hashed and hierarchical timing wheels" (SOSP 1987): arming and stopping are
+ * O(1) whatever the number, which matters because most deadlines never come.  Eight levels of 64
+ * slots over ticks of 1.024 us reach nine years; a bitmap per level finds the next used slot by
+ * one count of trailing zeros.
  *
  * Each wheel has a lock, almost always taken by its own worker; any thread may fire what is due, so
  * that no timer depends on a worker that is busy.
@@ -62,7 +62,8 @@ void weft__wheel_init(struct weft__wheel *wheel, int64_t now);
 void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at);
 
 /* Never sleeps, but waits for a call that is running on another thread to return (such calls are
- * short).  When it returns the timer is off and nobody touches it any more.  True if it was armed. */
+ * short).  When it returns the timer is off and nobody touches it any more.  True if it was armed.
+ */
 bool weft__timer_stop(struct weft__timer *timer);
 
 /* Never sleeps.  Fires what is due at `now`, at most WEFT_TIMER_BATCH; returns how many. */

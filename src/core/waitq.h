@@ -22,9 +22,9 @@ void weft__waitq_push(struct weft__waitq *q, struct weft__waiter *waiter);
 void weft__waitq_remove(struct weft__waitq *q, struct weft__waiter *waiter);
 
 /* Takes out the first waiter whose sleep could be claimed, NULL when there is none; waiters that
- * somebody else has claimed are taken out on the way.  The caller holds the lock, may copy to and from
- * waiter->value, and must call weft__ready(task) soon, after dropping the lock: until then the node
- * stays valid. */
+ * somebody else has claimed are taken out on the way.  The caller holds the lock, may copy to and
+ * from waiter->value, and must call weft__ready(task) soon, after dropping the lock: until then
+ * the node stays valid. */
 struct weft__waiter *weft__waitq_claim(struct weft__waitq *q);
 
 /* Claims all, and links their tasks through waiter->next.  Returns the first or NULL. */

@@ -3,24 +3,25 @@
  * While any worker is busy it looks at all of them every millisecond:
  *   - timers that are due and that their busy worker has not fired are fired here;
  *   - work that waits while a worker sleeps gets that worker woken;
- *   - a worker that has not switched for stuck_after_ns, while work waits and no other worker is free,
- *     loses its seat: another thread sits down on it, and the stuck thread keeps its task.  Nothing is
- *     interrupted, so a task may be stuck inside malloc.  When the task next parks, it goes back to a
- *     queue like any other, and its thread becomes a spare one.
- * When all workers sleep it sleeps too, without a timeout.
+ *   - a worker that has not switched for stuck_after_ns, while work waits and no other worker is
+ *     free, loses its seat: another thread sits down on it, and the stuck thread keeps its task.
+ *     Nothing is interrupted, so a task may be stuck inside malloc.  When the task next parks, it
+ *     goes back to a queue like any other, and its thread becomes a spare one. When all workers
+ *     sleep it sleeps too, without a timeout.
  *
- * Taking a seat.  The sitter marks its stay in the runtime by plain stores (weft__enter, weft__leave), and
- * reads its seat after the mark.  The taker removes the seat, then asks the kernel for a barrier on all
- * threads (membarrier), then looks at the mark.  So either the taker sees the mark, and gives the seat
- * back, or the sitter sees that it has no seat any more and works as a plain thread does.  Dekker's
- * pattern with the fence moved to the side that is rarely taken; watch_model.c explores it.
+ * Taking a seat.  The sitter marks its stay in the runtime by plain stores (weft__enter,
+ * weft__leave), and reads its seat after the mark.  The taker removes the seat, then asks the
+ * kernel for a barrier on all threads (membarrier), then looks at the mark.  So either the taker
+ * sees the mark, and gives the seat back, or the sitter sees that it has no seat any more and
+ * works as a plain thread does.  Dekker's pattern with the fence moved to the side that is rarely
+ * taken; watch_model.c explores it.
  *
  * The taker holds threads_lock meanwhile.  A sitter that finds its seat gone takes that lock once
- * before it leaves its task (weft__watch_confirm), so while the lock is held the stuck task cannot end,
- * and its name and stack may be read for the report.
+ * before it leaves its task (weft__watch_confirm), so while the lock is held the stuck task
+ * cannot end, and its name and stack may be read for the report.
  *
- * Rejected: preempting by signals (the task may hold malloc's lock; every library would have to be safe
- * against it); asking every task to call a check function.
+ * Rejected: preempting by signals (the task may hold malloc's lock; every library would have to
+ * be safe against it); asking every task to call a check function.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -43,8 +44,11 @@
 #define WATCH_TIMER_GRACE_NS (200 * WEFT_US) /* for the timer's own worker to come by */
 #define WATCH_SPARE_IDLE_NS  (1 * WEFT_SECOND) /* then a spare thread goes away */
 #define WATCH_SERVICE_STACK  (256 * 1024)
-#define WATCH_WARY_NS        (50 * WEFT_MS) /* after one stuck task on a seat the next gets less time, */
-#define WATCH_WARY_SHARE     4 /* this share of it: several in a row must not add up their delays */
+
+/* For a while after a stuck task on a seat the next one gets only a share of the time: several in a
+ * row must not add up their delays. */
+#define WATCH_WARY_NS    (50 * WEFT_MS)
+#define WATCH_WARY_SHARE 4
 
 static struct weft__log_limit watch_spares_limit = WEFT_LOG_LIMIT(1);
 

@@ -1,14 +1,14 @@
 /* worker.c - a worker's turn.
  *
- * What is ready waits in three places, oldest first: the deque (others steal from it), the overflow list
- * behind it (when more than the deque holds is ready; kept in order, so that FIFO fairness holds for any
- * number), and before both the next slot, for the task that was woken last: a message is read while it
- * is hot.  Two tasks that wake each other would live in the next slot for ever, so after
- * WEFT_NEXT_RUNS_MAX turns in a row the queue comes first.
+ * What is ready waits in three places, oldest first: the deque (others steal from it), the
+ * overflow list behind it (when more than the deque holds is ready; kept in order, so that FIFO
+ * fairness holds for any number), and before both the next slot, for the task that was woken
+ * last: a message is read while it is hot.  Two tasks that wake each other would live in the next
+ * slot for ever, so after WEFT_NEXT_RUNS_MAX turns in a row the queue comes first.
  *
- * A task that leaves switches straight to the next task.  The worker's own (base) stack runs only when
- * the local queue is empty, and every WEFT_GLOBAL_TURN turns: it looks at timers, the inject queue and
- * the other workers, and sleeps when there is nothing (idle.c).
+ * A task that leaves switches straight to the next task.  The worker's own (base) stack runs only
+ * when the local queue is empty, and every WEFT_GLOBAL_TURN turns: it looks at timers, the inject
+ * queue and the other workers, and sleeps when there is nothing (idle.c).
  *
  * SPDX-License-Identifier: MIT
  */

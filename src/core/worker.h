@@ -14,8 +14,8 @@ void weft__ready(struct weft__task *task);
 /* Never sleeps.  Puts something at the tail of the caller's queue. */
 void weft__worker_push(struct weft__worker *w, struct weft__runnable *item);
 
-/* Never sleeps.  What the worker would run next from its own queue, NULL when that is empty or it is
- * time to look at everything. */
+/* Never sleeps.  What the worker would run next from its own queue, NULL when that is empty or it
+ * is time to look at everything. */
 struct weft__runnable *weft__worker_next(struct weft__worker *w);
 
 /* Is there anything to run in this worker's own queue?  Any thread; a hint. */

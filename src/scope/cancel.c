@@ -1,15 +1,15 @@
 /* cancel.c - a cancel walks down the tree.
  *
- * Called by whoever cancels a scope: the program, a deadline, a failure, a signal.  Under the locks of
- * the path it sets each scope's word and claims the sleep of every resident task; the sleepers are made
- * ready when the locks are dropped.  It touches nobody's stack and frees nothing: each sleeper's own
- * frame unlinks its node and returns -WEFT_ECANCELED.
+ * Called by whoever cancels a scope: the program, a deadline, a failure, a signal.  Under the
+ * locks of the path it sets each scope's word and claims the sleep of every resident task; the
+ * sleepers are made ready when the locks are dropped.  It touches nobody's stack and frees
+ * nothing: each sleeper's own frame unlinks its node and returns -WEFT_ECANCELED.
  *
- * A scope opened meanwhile is not missed: it takes its word from its parent under the parent's lock, so
- * it is either on the list when we come by or sees the word set.
+ * A scope opened meanwhile is not missed: it takes its word from its parent under the parent's
+ * lock, so it is either on the list when we come by or sees the word set.
  *
- * The walk keeps its place in the tree itself (parent pointers), so that no depth of nesting can overflow
- * the stack it runs on.
+ * The walk keeps its place in the tree itself (parent pointers), so that no depth of nesting can
+ * overflow the stack it runs on.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -159,7 +159,8 @@ void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
     weft__leave(self);
 }
 
-void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task *, void *), void *arg)
+void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task *, void *),
+                       void *arg)
 {
     struct weft__scope *s = top;
     lock_take(&top->lock);

@@ -12,8 +12,8 @@ static void deadline_passed(struct weft__timer *timer)
     weft__scope_cancel(s, WEFT__CAUSE_DEADLINE);
 }
 
-/* deadline_lock keeps two movers apart; the timer's call does not take it, so that stopping the timer,
- * which waits for that call, cannot wait for ever. */
+/* deadline_lock keeps two movers apart; the timer's call does not take it, so that stopping the
+ * timer, which waits for that call, cannot wait for ever. */
 void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
 {
     struct weft__runtime *rt = weft__runtime();
@@ -57,8 +57,8 @@ int64_t weft_scope_deadline_effective(void)
     if (task->cancel && a_load(task->cancel, relaxed)) {
         return INT64_MIN;
     }
-    for (const struct weft__scope *s = task->scope; s; s = s->shield ? NULL : s->parent) {
-        at = weft__min(at, (int64_t)a_load(&((struct weft__scope *)(uintptr_t)s)->deadline, relaxed));
+    for (struct weft__scope *s = task->scope; s; s = s->shield ? NULL : s->parent) {
+        at = weft__min(at, (int64_t)a_load(&s->deadline, relaxed));
     }
     return at;
 }

@@ -60,7 +60,7 @@ void weft__defer_run(struct weft__defer **list)
         defer->fn(defer->arg);
         weft__free(defer);
     }
-    (void)weft__scope_close(&shield, __builtin_return_address(0)); /* its failures were logged by now */
+    (void)weft__scope_close(&shield, __builtin_return_address(0)); /* no tasks, no failures */
 }
 
 /* Ends the calling task as if its function had returned -WEFT_EPANIC; frames are not unwound. */
@@ -88,6 +88,7 @@ void weft_panic(const char *format, ...)
     if (!contained || task->panicking) {
         weft__panic("task '%s': %s", weft__task_label(task, label, sizeof label), text);
     }
-    weft__log("panic in task '%s', which ends: %s", weft__task_label(task, label, sizeof label), text);
+    weft__log("panic in task '%s', which ends: %s", weft__task_label(task, label, sizeof label),
+              text);
     defer_end_task(task);
 }

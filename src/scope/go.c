@@ -1,8 +1,8 @@
 /* go.c - a task begins and ends in its scope: the table that core calls.
  *
- * The fast way out of a scope takes no lock: a task that ends well, was never enrolled and is not the
- * last one just counts itself down.  The last one takes the lock, under which alone the closer looks at
- * the count: so the scope cannot vanish under the one who counts to zero.
+ * The fast way out of a scope takes no lock: a task that ends well, was never enrolled and is not
+ * the last one just counts itself down.  The last one takes the lock, under which alone the
+ * closer looks at the count: so the scope cannot vanish under the one who counts to zero.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -109,7 +109,7 @@ static void go_begun(struct weft__task *task)
 
 /* ---- cancelled ---- */
 
-/* Every scope from the innermost up to the one that was cancelled by itself has cut a call short. */
+/* Every scope from the innermost up to the one cancelled by itself has cut a call short. */
 static void go_delivered(struct weft__task *task)
 {
     for (struct weft__scope *s = task->scope; s; s = s->parent) {

@@ -56,8 +56,8 @@ static void scope_init(struct weft__scope *s, const weft_scope_options *options,
     s->error_count = 0;
 }
 
-/* Below the innermost scope of the opener, from which it takes its word: under the parent's lock, so
- * that a cancel either finds it on the list or has set the word already. */
+/* Below the innermost scope of the opener, from which it takes its word: under the parent's lock,
+ * so that a cancel either finds it on the list or has set the word already. */
 static void scope_link(struct weft__scope *s, struct weft__scope *parent, struct weft__task *owner)
 {
     lock_take(&parent->lock);
@@ -84,7 +84,7 @@ void weft__scope_open(struct weft__scope *s, struct weft__thread *self,
     WEFT_CHECK(options->policy <= WEFT_FIRST_OK);
     scope_init(s, options, site);
     s->owner = owner;
-    if (!parent && rt && !owner->home) { /* a plain thread: the run waits for it, and may cancel it */
+    if (!parent && rt && !owner->home) { /* a plain thread: the run waits for it */
         parent = rt->root;
         a_add(&parent->alive, 1, relaxed);
     }

@@ -1,12 +1,14 @@
 /* scope.h - what a scope is made of, for the files of this room.
  *
- * Scopes form a tree.  A scope's parent is the innermost scope that its opener was in; a task belongs to
- * the scope it was started in, its home, and is RESIDENT in its innermost one (its own last opened, or its
- * home).  Each scope has one cancel word that says whether it is effectively cancelled, by itself or by an
- * outer scope; a resident task has the address of that word and reads it at every call.
+ * Scopes form a tree.  A scope's parent is the innermost scope that its opener was in; a task
+ * belongs to the scope it was started in, its home, and is RESIDENT in its innermost one (its own
+ * last opened, or its home).  Each scope has one cancel word that says whether it is effectively
+ * cancelled, by itself or by an outer scope; a resident task has the address of that word and
+ * reads it at every call.
  *
- * Lock: each scope's own, rank SCOPE, parent before child.  Under it: its lists, `inner`, and where its
- * resident tasks reside.  So who holds it may claim the sleep of a resident: it stays one.
+ * Lock: each scope's own, rank SCOPE, parent before child.  Under it: its lists, `inner`, and
+ * where its resident tasks reside.  So who holds it may claim the sleep of a resident: it stays
+ * one.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,7 +49,7 @@ struct weft__scope {
     struct weft__lock lock;
     struct weft__scope *parent;
     struct weft__task *owner;     /* NULL: the root */
-    struct weft__scope *inner;    /* opened within it by its owner; the owner resides there, or deeper */
+    struct weft__scope *inner;    /* opened within it by its owner, who resides there or deeper */
     struct weft__list children;   /* scopes */
     struct weft__list in_parent;
     struct weft__list tasks;      /* enrolled ones that belong here */
@@ -110,7 +112,8 @@ void weft__scope_cancel_services(struct weft__scope *s);
 void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start);
 
 /* Calls visit for every enrolled task in the tree below s. */
-void weft__scope_visit(struct weft__scope *s, void (*visit)(struct weft__task *, void *), void *arg);
+void weft__scope_visit(struct weft__scope *s, void (*visit)(struct weft__task *, void *),
+                       void *arg);
 
 /* ---- deadline.c ---- */
 
