@@ -399,6 +399,30 @@ static void runtime_count_hidden(struct weft__runtime *rt, int before)
     rt->hidden_threads = a_load(&hidden_once, relaxed);
 }
 
+/* What the runtime needs beside itself, in this order; undone from the step that failed. */
+static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *self)
+{
+    int rc = weft__offload_start(rt);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = weft__fatal_thread_begin(self);
+    if (rc == 0) {
+        runtime_seat_caller(rt, self);
+        int threads_before = weft__sys_thread_count();
+        a_add(&rt->threads_live, 1, seq_cst);
+        rc = weft__watch_start(rt);
+        if (rc == 0) {
+            runtime_count_hidden(rt, threads_before);
+            return 0;
+        }
+        runtime_unseat_caller(self);
+        weft__fatal_thread_end(self);
+    }
+    weft__offload_stop(rt);
+    return rc;
+}
+
 int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt)
 {
     struct weft__thread *self = weft__self();
@@ -414,43 +438,24 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
     weft__post_init();
     weft__census_start();
     rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
-    rc = weft__offload_start(rt);
+    rc = runtime_start_parts(rt, self);
     if (rc < 0) {
-        goto no_offload;
+        a_store(&weft__runtime_now, NULL, release);
+        runtime_free(rt);
+        return rc;
     }
-    rc = weft__fatal_thread_begin(self);
-    if (rc < 0) {
-        goto no_signal_stack;
-    }
-    runtime_seat_caller(rt, self);
-    int threads_before = weft__sys_thread_count();
-    a_add(&rt->threads_live, 1, seq_cst);
-    rc = weft__watch_start(rt);
-    if (rc < 0) {
-        goto no_watch;
-    }
-    runtime_count_hidden(rt, threads_before);
     weft__fatal_start(rt);
     weft__stuck_start(rt);
     for (size_t i = 1; i < rt->worker_count && rc == 0; i++) {
         rc = weft__runtime_start_thread(rt, &rt->workers[i]);
     }
-    if (rc == 0) {
-        *ret_rt = rt;
-        return 0;
+    if (rc < 0) { /* some seats stay empty: stop the others */
+        weft__runtime_stop(rt);
+        (void)weft__runtime_work_until_stop(rt, &(bool){false});
+        return rc;
     }
-    weft__runtime_stop(rt);
-    (void)weft__runtime_work_until_stop(rt, &(bool){false});
-    return rc;
-no_watch:
-    runtime_unseat_caller(self);
-    weft__fatal_thread_end(self);
-no_signal_stack:
-    weft__offload_stop(rt);
-no_offload:
-    a_store(&weft__runtime_now, NULL, release);
-    runtime_free(rt);
-    return rc;
+    *ret_rt = rt;
+    return 0;
 }
 
 int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked)

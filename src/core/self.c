@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/task.h"
 
+/* Read by one task after another, in which TSan sees no order; hence the NO_SANITIZE below. */
 static _Thread_local struct weft__thread *self_pointer;
 
 static struct weft__thread self_main; /* of the first thread that calls, usually main's: no heap */
@@ -27,7 +28,7 @@ ATOMIC(struct weft__runtime *) weft__runtime_now;
 ATOMIC(uint32_t) weft__forked;
 ATOMIC(uint32_t) weft__enter_fences;
 
-static struct weft__lockrank_stack *self_ranks(void)
+static WEFT_NO_SANITIZE struct weft__lockrank_stack *self_ranks(void)
 {
     return self_pointer ? &self_pointer->ranks : NULL;
 }
@@ -40,7 +41,7 @@ static void self_after_fork(void)
     }
 }
 
-static void self_ended(void *arg)
+static WEFT_NO_SANITIZE void self_ended(void *arg)
 {
     struct weft__thread *self = arg;
     self_pointer = NULL;
@@ -58,7 +59,7 @@ static void self_init_process(void)
     a_store(&weft__lockrank_held, self_ranks, release);
 }
 
-static WEFT_NOINLINE struct weft__thread *self_attach(void)
+static WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *self_attach(void)
 {
     struct weft__thread *self = &self_main;
     pthread_once(&self_once, self_init_process);
@@ -82,18 +83,18 @@ static WEFT_NOINLINE struct weft__thread *self_attach(void)
     return self;
 }
 
-WEFT_NOINLINE struct weft__thread *weft__self(void)
+WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self(void)
 {
     struct weft__thread *self = self_pointer;
     return WEFT_LIKELY(self != NULL) ? self : self_attach();
 }
 
-WEFT_NOINLINE struct weft__thread *weft__self_or_null(void)
+WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_or_null(void)
 {
     return self_pointer;
 }
 
-void weft__self_bind(struct weft__thread *thread)
+WEFT_NO_SANITIZE void weft__self_bind(struct weft__thread *thread)
 {
     pthread_once(&self_once, self_init_process);
     self_pointer = thread;
