@@ -226,7 +226,7 @@ struct weft__runtime {
                                                               * a task: blocking calls that run,
                                                               * tasks on threads not parked */
     ATOMIC(int64_t) virtual_now;
-    ATOMIC(int64_t) coarse_now; /* the watchdog's last look at the clock */
+    ATOMIC(int64_t) coarse_now; /* the last look at the clock, a moment ago */
     ATOMIC(uint32_t) stopping;
     ATOMIC(uint32_t) deadlocked;
     ATOMIC(uint32_t) signal_seen; /* SIGINT or SIGTERM that cancelled the run */

@@ -67,7 +67,7 @@ static void idle_take_off(struct weft__idle *idle, struct weft__worker *w)
         w->is_committed = false;
         idle->committed--;
     }
-    a_sub(&idle->sleeping, 1, relaxed);
+    a_sub(&idle->sleeping, 1, seq_cst); /* before weft__watch_stir's look; see watch_rest */
 }
 
 static void idle_call(struct weft__runtime *rt, struct weft__worker *w)
@@ -86,21 +86,18 @@ void weft__idle_wake(struct weft__runtime *rt)
     if (a_load(&idle->searching, relaxed) != 0 || a_load(&idle->sleeping, relaxed) == 0) {
         return;
     }
-    uint32_t none = 0;
-    if (!a_cas(&idle->searching, &none, 1, seq_cst, relaxed)) {
-        return; /* another maker was faster, and its sleeper will find our work too */
-    }
     lock_take(&idle->lock);
     struct weft__worker *w = NULL;
-    if (!list_empty(&idle->list)) {
+    /* Another maker may have been faster: then its sleeper will find our work too.  Nobody counts as
+     * searching before there is a worker that does, else a third maker would rely on nobody. */
+    if (!list_empty(&idle->list) && a_load(&idle->searching, relaxed) == 0) {
         w = container_of(idle->list.next, struct weft__worker, idle_link);
         idle_take_off(idle, w);
+        a_add(&idle->searching, 1, seq_cst); /* in its name */
     }
     lock_drop(&idle->lock);
     if (w) {
-        idle_call(rt, w); /* it inherits the searching count */
-    } else {
-        a_sub(&idle->searching, 1, seq_cst);
+        idle_call(rt, w);
     }
 }
 
@@ -157,7 +154,11 @@ void weft__idle_found(struct weft__worker *w)
     struct weft__runtime *rt = w->runtime;
     uint32_t before = a_sub(&rt->idle.searching, 1, seq_cst);
     WEFT_CHECK(before > 0);
-    if (before == 1 && idle_work_anywhere(rt)) { /* last one searching, and more is there */
+    if (before != 1) {
+        return;
+    }
+    a_fence(seq_cst); /* pairs with the one in weft__idle_wake: a maker relied on our search */
+    if (idle_work_anywhere(rt)) { /* last one searching, and more is there */
         weft__idle_wake(rt);
     }
 }
@@ -226,6 +227,7 @@ static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
             break;
         }
     }
+    a_store(&rt->coarse_now, weft__now(rt), relaxed); /* the watchdog may have slept, too */
     if (is_keeper) {
         int64_t mine = at;
         a_cas(&idle->keeper_until, &mine, WEFT_NEVER, seq_cst, relaxed);

@@ -121,20 +121,19 @@ static void *runtime_thread_main(void *arg)
 static int runtime_launch_thread(struct weft__runtime *rt, struct weft__thread *thread,
                                  size_t stack_size, const char *name)
 {
-    lock_take(&rt->threads_lock);
-    list_push_back(&rt->threads, &thread->link);
-    lock_drop(&rt->threads_lock);
     a_add(&rt->threads_live, 1, seq_cst);
     int rc = weft__sys_thread_start(runtime_thread_main, thread, stack_size, name,
                                     &thread->handle);
     if (rc < 0) {
         a_sub(&rt->threads_live, 1, seq_cst);
-        lock_take(&rt->threads_lock);
-        list_remove(&thread->link);
-        lock_drop(&rt->threads_lock);
         weft__free(thread);
+        return rc;
     }
-    return rc;
+    /* On the list only now that it can be joined: it may have ended already. */
+    lock_take(&rt->threads_lock);
+    list_push_back(&rt->threads, &thread->link);
+    lock_drop(&rt->threads_lock);
+    return 0;
 }
 
 static struct weft__thread *runtime_new_thread(struct weft__runtime *rt)
@@ -462,8 +461,8 @@ int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked
 {
     struct weft__thread *self = weft__self();
     weft__thread_loop(self);
+    weft__watch_stop(rt); /* first: it may be about to start a spare thread, or to report on one */
     weft__runtime_reap_threads(rt, true);
-    weft__watch_stop(rt);
     weft__offload_stop(rt);
     weft__stuck_stop(rt);
     weft__fatal_stop(rt);

@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "core/core.h"
+#include "core/local.h"
 #include "core/task.h"
 
 /* Read by one task after another, in which TSan sees no order; hence the NO_SANITIZE below. */
@@ -45,6 +46,7 @@ static WEFT_NO_SANITIZE void self_ended(void *arg)
 {
     struct weft__thread *self = arg;
     self_pointer = NULL;
+    weft__locals_unref(self->own.locals);
     if (self == &self_main) {
         a_store(&self_main_taken, 0, release); /* pairs with the xchg in self_attach */
     } else {

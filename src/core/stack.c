@@ -126,13 +126,16 @@ static int stack_grow_lists(struct weft__stack_class *c)
         weft__free(clean);
         return -WEFT_ENOMEM;
     }
-    if (c->capacity) {
-        memcpy(dirty, c->dirty, c->dirty_count * sizeof *dirty);
+    for (size_t i = 0; i < c->dirty_count; i++) {
+        dirty[i] = c->dirty[(c->dirty_first + i) % c->capacity];
+    }
+    if (c->clean_count) {
         memcpy(clean, c->clean, c->clean_count * sizeof *clean);
     }
     weft__free(c->dirty);
     weft__free(c->clean);
     c->dirty = dirty;
+    c->dirty_first = 0;
     c->clean = clean;
     c->capacity = capacity;
     return 0;
@@ -229,6 +232,28 @@ void weft__stack_unpromise(struct weft__runtime *rt, struct weft__worker *seat,
 
 /* ---- stacks going round ---- */
 
+/* The dirty ring; under the class's lock. */
+static void stack_dirty_push(struct weft__stack_class *c, unsigned char *lo)
+{
+    WEFT_CHECK(c->dirty_count < c->capacity);
+    c->dirty[(c->dirty_first + c->dirty_count) % c->capacity] = lo;
+    c->dirty_count++;
+}
+
+static unsigned char *stack_dirty_pop_hottest(struct weft__stack_class *c)
+{
+    c->dirty_count--;
+    return c->dirty[(c->dirty_first + c->dirty_count) % c->capacity];
+}
+
+static unsigned char *stack_dirty_pop_coldest(struct weft__stack_class *c)
+{
+    unsigned char *lo = c->dirty[c->dirty_first];
+    c->dirty_first = (c->dirty_first + 1) % c->capacity;
+    c->dirty_count--;
+    return lo;
+}
+
 static unsigned char *stack_cache_pop(struct weft__stack_cache *cache)
 {
     unsigned char *lo = NULL;
@@ -257,7 +282,7 @@ static unsigned char *stack_class_pop(struct weft__stack_class *c)
     unsigned char *lo = NULL;
     lock_take(&c->lock);
     if (c->dirty_count > 0) {
-        lo = c->dirty[--c->dirty_count];
+        lo = stack_dirty_pop_hottest(c);
     } else if (c->clean_count > 0) {
         lo = c->clean[--c->clean_count];
     }
@@ -303,20 +328,43 @@ void weft__stack_release(struct weft__runtime *rt, struct weft__worker *seat,
     bool is_default = stack.class_index == rt->stacks.default_class;
     if (!(seat && is_default && stack_cache_push(&seat->stacks, stack.lo))) {
         lock_take(&c->lock);
-        bool keep = c->dirty_count < rt->stacks.idle_max;
-        if (keep) {
-            c->dirty[c->dirty_count++] = stack.lo;
-        }
+        stack_dirty_push(c, stack.lo);
         lock_drop(&c->lock);
-        if (!keep) {
-            int rc = weft__sys_discard(stack.lo, stack.size); /* failing, it only stays committed */
-            lock_take(&c->lock);
-            unsigned char **list = rc == 0 ? c->clean : c->dirty;
-            list[rc == 0 ? c->clean_count++ : c->dirty_count++] = stack.lo;
-            lock_drop(&c->lock);
-        }
     }
     weft__stack_unpromise(rt, seat, stack.class_index);
+}
+
+/* Takes one that is too many, NULL when none is. */
+static unsigned char *stack_take_excess(struct weft__stacks *stacks, struct weft__stack_class *c)
+{
+    unsigned char *lo = NULL;
+    lock_take(&c->lock);
+    if (c->dirty_count > stacks->idle_max) {
+        lo = stack_dirty_pop_coldest(c);
+    }
+    lock_drop(&c->lock);
+    return lo;
+}
+
+bool weft__stacks_trim(struct weft__stacks *stacks)
+{
+    size_t left = WEFT_STACK_TRIM;
+    for (size_t i = 0; i < WEFT_STACK_CLASSES; i++) {
+        struct weft__stack_class *c = &stacks->classes[i];
+        unsigned char *lo;
+        while (left > 0 && (lo = stack_take_excess(stacks, c)) != NULL) {
+            int rc = weft__sys_discard(lo, c->size);
+            lock_take(&c->lock);
+            if (rc == 0) {
+                c->clean[c->clean_count++] = lo;
+            } else {
+                stack_dirty_push(c, lo); /* it stays committed; nothing is lost */
+            }
+            lock_drop(&c->lock);
+            left--;
+        }
+    }
+    return left == 0;
 }
 
 bool weft__stack_guard_hit(const struct weft__stack *stack, const void *address)

@@ -27,6 +27,7 @@
 #define WEFT_STACK_GUARD     (16 * 1024) /* wider than the frames of most functions */
 #define WEFT_STACK_CLASSES   17          /* 16 KB << 0 … 16 KB << 16 = 1 GB */
 #define WEFT_STACK_CACHE     16          /* hot ones kept by each worker */
+#define WEFT_STACK_TRIM      128 /* stacks emptied at one look of the watchdog */
 #define WEFT_STACK_CREDITS   64          /* promises a worker takes from the class at once */
 #define WEFT_STACK_ARENA_MIN (64ull << 20)
 #define WEFT_STACK_ARENA_MAX (8ull << 30)
@@ -47,9 +48,10 @@ struct weft__stack_class {
     struct weft__stack_arena *arenas; /* newest first */
     size_t carved;                    /* slots with a guard, in all arenas */
     int64_t credits;                  /* carved and not promised */
-    unsigned char **dirty;            /* free stacks that hold memory, hottest last */
+    unsigned char **dirty;            /* ring of free stacks that hold memory, hottest last */
+    size_t dirty_first, dirty_count;
     unsigned char **clean;            /* free stacks that hold none */
-    size_t dirty_count, clean_count;
+    size_t clean_count;
     size_t capacity;                  /* of both arrays: at least as many as are carved */
 };
 
@@ -92,6 +94,10 @@ struct weft__stack weft__stack_bind(struct weft__runtime *rt, struct weft__worke
 /* Never sleeps.  Gives the stack back, and the promise with it. */
 void weft__stack_release(struct weft__runtime *rt, struct weft__worker *seat,
                          struct weft__stack stack);
+
+/* Never sleeps.  Gives back the memory of some of the coldest free stacks beyond the bound on idle
+ * ones; returns whether there are more.  The watchdog's work, so that no task pays for it. */
+bool weft__stacks_trim(struct weft__stacks *stacks);
 
 /* Async-signal-safe.  Does the address lie in the guard below the stack? */
 bool weft__stack_guard_hit(const struct weft__stack *stack, const void *address);

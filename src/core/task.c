@@ -160,6 +160,8 @@ struct weft__task *weft__task_from_birth(struct weft__thread *self, struct weft_
     weft__free(birth);
     if (seat) {
         weft__stat_add(&seat->started, 1);
+    } else {
+        a_add(&rt->seatless_started, 1, relaxed);
     }
     return task;
 }

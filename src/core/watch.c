@@ -80,13 +80,15 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     a_store(&self->call, 0, relaxed);
     lock_take(&rt->threads_lock);
     struct weft__worker *w = weft__seat(self);
-    if (!w && !a_load(&rt->stopping, relaxed)) {
+    bool waits = !w && !a_load(&rt->stopping, relaxed); /* set under this lock */
+    if (waits) {
         list_push_front(&rt->spares, &self->spare_link);
     }
     lock_drop(&rt->threads_lock);
-    if (w || a_load(&rt->stopping, acquire)) {
+    if (!waits) {
         return w;
     }
+    /* From here on only a call or its own time lets it go: who has taken it off the list calls. */
     int64_t until = self->is_main ? -1 : weft__time_now() + WATCH_SPARE_IDLE_NS;
     while (a_load(&self->call, acquire) == 0) { /* pairs with the release in watch_call_spare */
         int rc = weft__sys_futex_wait(&self->call, 0, until);
@@ -135,7 +137,8 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
     struct weft__stuck_report report = {.is_wanted = false};
     lock_take(&rt->threads_lock);
     struct weft__thread *sitter = a_load(&w->thread, relaxed);
-    struct weft__list *node = list_pop_front(&rt->spares);
+    bool is_inside = a_load(&sitter->inside, relaxed) != 0; /* spares it the barrier, no more */
+    struct weft__list *node = is_inside ? NULL : list_pop_front(&rt->spares);
     if (!node) {
         lock_drop(&rt->threads_lock);
         return false;
@@ -244,10 +247,10 @@ static bool watch_all_asleep(struct weft__runtime *rt)
     return a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count;
 }
 
-static void watch_rest(struct weft__runtime *rt)
+static void watch_rest(struct weft__runtime *rt, bool has_more)
 {
     int64_t until = weft__time_now() + WEFT_TICK_NS;
-    if (watch_all_asleep(rt)) {
+    if (!has_more && watch_all_asleep(rt)) {
         a_store(&rt->service_deep, 1, seq_cst);
         a_fence(seq_cst); /* pairs with the load in weft__watch_stir */
         if (watch_all_asleep(rt)) {
@@ -281,7 +284,7 @@ static void *watch_main(void *arg)
         weft__post_run(rt);
         watch_look(rt);
         weft__runtime_reap_threads(rt, false);
-        watch_rest(rt);
+        watch_rest(rt, weft__stacks_trim(&rt->stacks));
     }
     weft__post_run(rt);
     weft__self_bind(NULL);
