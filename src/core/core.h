@@ -36,6 +36,7 @@
 #define WEFT_TASK_ARG_MAX     (64 * 1024)
 #define WEFT_BUDGET           128 /* operations done without parking before others get a turn */
 #define WEFT_NEXT_RUNS_MAX    16  /* turns in a row that the next slot may take before the queue */
+#define WEFT_BORN_PASSED_MAX  4  /* refills in a row that may pass over the births */
 #define WEFT_GLOBAL_TURN      61  /* every so many turns a worker looks at everything */
 #define WEFT_POSTS_MAX        256
 #define WEFT_TICK_NS          (1 * WEFT_MS) /* the watchdog's, while any worker is busy */
@@ -141,6 +142,13 @@ struct weft__thread {
     void *trace[32];
 };
 
+/* What is ready beyond what the deque holds, in order. */
+struct weft__overflow {
+    struct weft__lock lock;
+    ATOMIC(uint32_t) count;
+    struct weft__runnable *head, *tail;
+};
+
 /* A seat.  Fields of the sitter alone come first; atomics that others read stand on lines of
  * their own. */
 struct weft__worker {
@@ -159,9 +167,9 @@ struct weft__worker {
 
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__deque deque;
 
-    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__lock overflow_lock;
-    struct weft__runnable *overflow_head, *overflow_tail;
-    ATOMIC(uint32_t) overflow_count;
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__overflow woken; /* behind the deque: tasks */
+    struct weft__overflow born;                                 /* and births */
+    uint32_t born_passed; /* how often the births were passed over */
 
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__wheel wheel;
 

@@ -292,7 +292,8 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
     w->spin_score = 1;
     weft__rng_seed(&w->rng, weft__rng_entropy() ^ index);
     deque_init(&w->deque);
-    lock_init(&w->overflow_lock, WEFT_RANK_INJECT);
+    lock_init(&w->woken.lock, WEFT_RANK_INJECT);
+    lock_init(&w->born.lock, WEFT_RANK_INJECT);
     weft__wheel_init(&w->wheel, weft__now(rt));
     lock_init(&w->stacks.lock, WEFT_RANK_STACKS);
     list_init(&w->idle_link);

@@ -1,10 +1,11 @@
 /* worker.c - a worker's turn.
  *
- * What is ready waits in three places, oldest first: the deque (others steal from it), the
- * overflow list behind it (when more than the deque holds is ready; kept in order, so that FIFO
- * fairness holds for any number), and before both the next slot, for the task that was woken
- * last: a message is read while it is hot.  Two tasks that wake each other would live in the next
- * slot for ever, so after WEFT_NEXT_RUNS_MAX turns in a row the queue comes first.
+ * What is ready waits in three places.  The deque, oldest first; others steal from it.  Behind it
+ * two overflow lists, when more is ready than the deque holds: of tasks that were woken and of
+ * births, each in order, so that FIFO fairness holds for any number.  And before it the next slot,
+ * for the task that was woken last: a message is read while it is hot.  Two tasks that wake each
+ * other would live in the next slot for ever, so after WEFT_NEXT_RUNS_MAX turns in a row the queue
+ * comes first.
  *
  * A task that leaves switches straight to the next task.  The worker's own (base) stack runs only
  * when the local queue is empty, and every WEFT_GLOBAL_TURN turns: it looks at timers, the inject
@@ -32,62 +33,81 @@
 
 /* ---- the queue ---- */
 
-static void worker_overflow_append(struct weft__worker *w, struct weft__runnable *item)
+static void overflow_append(struct weft__overflow *list, struct weft__runnable *item)
 {
     a_store(&item->node.next, NULL, relaxed);
-    lock_take(&w->overflow_lock);
-    if (w->overflow_tail) {
-        a_store(&w->overflow_tail->node.next, &item->node, relaxed);
+    lock_take(&list->lock);
+    if (list->tail) {
+        a_store(&list->tail->node.next, &item->node, relaxed);
     } else {
-        w->overflow_head = item;
+        list->head = item;
     }
-    w->overflow_tail = item;
-    a_add(&w->overflow_count, 1, relaxed);
-    lock_drop(&w->overflow_lock);
+    list->tail = item;
+    a_add(&list->count, 1, relaxed);
+    lock_drop(&list->lock);
 }
 
-/* Takes the oldest, at most max, off the overflow list. */
-static size_t worker_overflow_take(struct weft__worker *w, void **ret, size_t max)
+/* Takes the oldest, at most max. */
+static size_t overflow_take(struct weft__overflow *list, void **ret, size_t max)
 {
     size_t n = 0;
-    lock_take(&w->overflow_lock);
-    while (n < max && w->overflow_head) {
-        struct weft__runnable *item = w->overflow_head;
+    if (a_load(&list->count, relaxed) == 0) {
+        return 0;
+    }
+    lock_take(&list->lock);
+    while (n < max && list->head) {
+        struct weft__runnable *item = list->head;
         struct weft__mpsc_node *next = a_load(&item->node.next, relaxed);
-        w->overflow_head = next ? container_of(next, struct weft__runnable, node) : NULL;
+        list->head = next ? container_of(next, struct weft__runnable, node) : NULL;
         ret[n++] = item;
     }
-    if (!w->overflow_head) {
-        w->overflow_tail = NULL;
+    if (!list->head) {
+        list->tail = NULL;
     }
-    a_sub(&w->overflow_count, (uint32_t)n, relaxed);
-    lock_drop(&w->overflow_lock);
+    a_sub(&list->count, (uint32_t)n, relaxed);
+    lock_drop(&list->lock);
     return n;
 }
 
+static bool worker_has_overflow(struct weft__worker *w)
+{
+    return a_load(&w->woken.count, relaxed) != 0 || a_load(&w->born.count, relaxed) != 0;
+}
+
+/* Tasks that have been woken come before those that have not begun: the spawning of a million must
+ * not delay a timer by their number.  But now and then the births come first. */
 static void worker_refill(struct weft__worker *w)
 {
     void *items[STEAL_MAX];
-    size_t n = worker_overflow_take(w, items, STEAL_MAX);
+    size_t n = 0;
+    if (w->born_passed < WEFT_BORN_PASSED_MAX) {
+        n = overflow_take(&w->woken, items, STEAL_MAX);
+        w->born_passed++;
+    }
+    if (n == 0) {
+        w->born_passed = 0;
+        n = overflow_take(&w->born, items, STEAL_MAX);
+    }
     size_t pushed = deque_push_batch(&w->deque, items, n);
     WEFT_CHECK(pushed == n);
 }
 
 void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
 {
-    if (a_load(&w->overflow_count, relaxed) != 0) {
-        worker_overflow_append(w, item);
+    struct weft__overflow *list = item->kind == WEFT__BIRTH ? &w->born : &w->woken;
+    if (a_load(&list->count, relaxed) != 0) {
+        overflow_append(list, item);
         if (deque_size(&w->deque) <= DEQUE_CAPACITY - STEAL_MAX) {
             worker_refill(w);
         }
     } else if (!deque_push(&w->deque, item)) {
-        worker_overflow_append(w, item);
+        overflow_append(list, item);
     }
 }
 
 bool weft__worker_has_work(struct weft__worker *w)
 {
-    return deque_size(&w->deque) > 0 || a_load(&w->overflow_count, relaxed) > 0;
+    return deque_size(&w->deque) > 0 || worker_has_overflow(w);
 }
 
 static struct weft__runnable *worker_take_next_slot(struct weft__worker *w)
@@ -107,7 +127,7 @@ static struct weft__runnable *worker_take_local(struct weft__worker *w)
     }
     w->next_runs = 0;
     item = deque_take(&w->deque);
-    if (!item && a_load(&w->overflow_count, relaxed) != 0) {
+    while (!item && worker_has_overflow(w)) { /* a thief may take what a refill brought */
         worker_refill(w);
         item = deque_take(&w->deque);
     }
@@ -261,8 +281,11 @@ static struct weft__runnable *worker_rob(struct weft__worker *w, struct weft__wo
 {
     void *items[STEAL_MAX];
     size_t n = deque_steal_half(&victim->deque, items, STEAL_MAX);
-    if (n == 0 && a_load(&victim->overflow_count, relaxed) != 0) {
-        n = worker_overflow_take(victim, items, STEAL_MAX);
+    if (n == 0) {
+        n = overflow_take(&victim->woken, items, STEAL_MAX);
+    }
+    if (n == 0) {
+        n = overflow_take(&victim->born, items, STEAL_MAX);
     }
     if (n == 0) {
         return NULL;
