@@ -37,7 +37,8 @@ typedef struct weft_task_options {
  * 0                  fn will run, even if the scope is cancelled a moment later
  * -WEFT_ECANCELED    the scope is cancelled; fn will not run, what arg points to is still yours
  * -WEFT_ESHUTDOWN    the scope is closed, or no runtime runs; likewise
- * -WEFT_EINVAL       fn is NULL, arg_size over 64 KB, or a stack size out of range
+ * -WEFT_EINVAL       fn is NULL, a stack size out of range, or arg_size over 64 KB or over a
+ *                    quarter of the stack
  * -WEFT_ENOTSUP      an option that this version or platform does not have
  * -WEFT_ENOMEM, -WEFT_EAGAIN   no memory, or no thread, for it
  *

@@ -1,6 +1,6 @@
 /* ctx.h - switches from one stack to another.
  *
- * Called by core/park.c (every suspension) and core/stack.c (every new stack).  One of three files
+ * Called by core/worker.c (every suspension) and core/task.c (every new stack).  One of three files
  * fills it, chosen by the build: ctx_x86_64.c, ctx_aarch64.c, or ctx_ucontext.c for the rest.
  *
  * A parked context is one pointer: all that must survive lies on its own stack, in one frame that

@@ -183,6 +183,16 @@ WEFT__SAN_INLINE void weft__san_free(struct weft__san *s)
     weft__san_show();
 }
 
+/* What this context has done so far is seen by whoever acquires `at` next: for a lock that another
+ * context will drop on its behalf. */
+WEFT__SAN_INLINE void weft__san_release(void *at)
+{
+    (void)at;
+#if WEFT__SAN_THREAD
+    __tsan_release(at);
+#endif
+}
+
 /* Right before the switch; `last` if `from` will never be resumed. */
 WEFT__SAN_INLINE void weft__san_leave(struct weft__san *from, struct weft__san *to, bool last)
 {

@@ -81,7 +81,12 @@ static inline void lock_drop(struct weft__lock *l)
 #if defined(WEFT_DEBUG)
     weft__lockrank_forget(l);
 #endif
+#if WEFT_TSAN
+    /* A store would replace what a parked task has released here (core/park.c); this adds to it. */
+    (void)a_xchg(&l->word, 0, release);
+#else
     a_store(&l->word, 0, release); /* pairs with the acquire in lock_take */
+#endif
 }
 
 #endif

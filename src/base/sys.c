@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -38,6 +39,10 @@
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
+#endif
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20 /* Linux 5.12, linux/openat2.h */
 #endif
 
 enum {
@@ -601,6 +606,28 @@ int weft__sys_open(const char *path, int flags, mode_t mode)
     return (int)SYS_RETRY(open(path, flags | O_CLOEXEC, mode));
 }
 
+/* An EAGAIN is not repeated: it means that the names are not all there. */
+int weft__sys_open_cached(const char *path, int flags)
+{
+    struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_CACHED};
+
+    if (weft__fault(WEFT_FAULT_SYS))
+        return -EMFILE;
+    return (int)SYS_RETRY(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+}
+
+int weft__sys_open_at(int fd, const char *name, int flags)
+{
+    if (weft__fault(WEFT_FAULT_SYS))
+        return -EMFILE;
+    return (int)SYS_RETRY(openat(fd, name, flags | O_CLOEXEC));
+}
+
+int weft__sys_set_flags(int fd, int flags)
+{
+    return weft__fault(WEFT_FAULT_SYS) ? -EIO : (int)SYS_RETRY(fcntl(fd, F_SETFL, flags));
+}
+
 /* Linux frees the number before it may be interrupted: to repeat could close another's file. */
 int weft__sys_close(int fd)
 {
@@ -652,6 +679,11 @@ ssize_t weft__sys_pwritev_nowait(int fd, const struct iovec *iov, int n, int64_t
         SYS_RETRY(syscall(SYS_pwritev2, fd, iov, (long)n, offset, 0L, (long)RWF_NOWAIT)));
 }
 
+int64_t weft__sys_tell(int fd)
+{
+    return weft__fault(WEFT_FAULT_SYS) ? -EIO : SYS_RETRY(lseek(fd, 0, SEEK_CUR));
+}
+
 int weft__sys_fsync(int fd)
 {
     return weft__fault(WEFT_FAULT_SYS) ? -EIO : (int)SYS_RETRY(fsync(fd));
@@ -675,6 +707,13 @@ int weft__sys_stat(const char *path, struct stat *ret)
 int weft__sys_lstat(const char *path, struct stat *ret)
 {
     return weft__fault(WEFT_FAULT_SYS) ? -EIO : (int)SYS_RETRY(lstat(path, ret));
+}
+
+int weft__sys_lstat_at(int fd, const char *name, struct stat *ret)
+{
+    return weft__fault(WEFT_FAULT_SYS)
+               ? -EIO
+               : (int)SYS_RETRY(fstatat(fd, name, ret, AT_SYMLINK_NOFOLLOW));
 }
 
 int weft__sys_unlink(const char *path)

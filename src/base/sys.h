@@ -132,6 +132,17 @@ WEFT_MUST_USE int weft__sys_atfork(void (*child)(void));
 /* O_CLOEXEC is always added. */
 WEFT_MUST_USE int weft__sys_open(const char *path, int flags, mode_t mode);
 
+/* Only if every name on the way is in the kernel's memory, else -EAGAIN, as for O_CREAT and
+ * O_TRUNC; -ENOSYS or -EINVAL before Linux 5.12.  A FIFO or a device may wait all the same, but not
+ * with O_PATH. */
+WEFT_MUST_USE int weft__sys_open_cached(const char *path, int flags);
+
+/* `name` lies in the directory `fd`. */
+WEFT_MUST_USE int weft__sys_open_at(int fd, const char *name, int flags);
+
+/* What fcntl can set anew of an open file's flags, O_NONBLOCK for one. */
+WEFT_MUST_USE int weft__sys_set_flags(int fd, int flags);
+
 /* The descriptor is gone whatever it returns; -EINTR and -EINPROGRESS are told as 0. */
 int weft__sys_close(int fd);
 
@@ -147,11 +158,15 @@ WEFT_MUST_USE ssize_t weft__sys_preadv_nowait(int fd, const struct iovec *iov, i
 WEFT_MUST_USE ssize_t weft__sys_pwritev_nowait(int fd, const struct iovec *iov, int n,
                                                int64_t offset);
 
+/* The file's own position, or -ESPIPE. */
+WEFT_MUST_USE int64_t weft__sys_tell(int fd);
+
 WEFT_MUST_USE int weft__sys_fsync(int fd);
 WEFT_MUST_USE int weft__sys_fdatasync(int fd);
 WEFT_MUST_USE int weft__sys_fstat(int fd, struct stat *ret);
 WEFT_MUST_USE int weft__sys_stat(const char *path, struct stat *ret);
 WEFT_MUST_USE int weft__sys_lstat(const char *path, struct stat *ret);
+WEFT_MUST_USE int weft__sys_lstat_at(int fd, const char *name, struct stat *ret);
 WEFT_MUST_USE int weft__sys_unlink(const char *path);
 WEFT_MUST_USE int weft__sys_rename(const char *from, const char *to);
 WEFT_MUST_USE int weft__sys_mkdir(const char *path, mode_t mode);

@@ -508,6 +508,42 @@ TEST(sys_files_round_trip)
     sys_root_remove();
 }
 
+TEST(sys_files_below_a_directory)
+{
+    char path[100];
+    struct stat st;
+    int dir, fd;
+
+    sys_root_make();
+    sys_root_file("/file", "hello");
+    dir = weft__sys_open(sys_root, O_RDONLY | O_DIRECTORY, 0);
+    EXPECT(dir >= 0);
+    EXPECT_EQ(symlinkat("file", dir, "link"), 0);
+    EXPECT_EQ(weft__sys_open_at(dir, "link", O_RDONLY | O_NOFOLLOW), -ELOOP);
+    EXPECT_EQ(weft__sys_open_at(dir, "none", O_RDONLY), -ENOENT);
+    EXPECT_EQ(weft__sys_lstat_at(dir, "none", &st), -ENOENT);
+    EXPECT_EQ(weft__sys_lstat_at(dir, "link", &st), 0);
+    EXPECT(S_ISLNK(st.st_mode));
+    fd = weft__sys_open_at(dir, "file", O_RDONLY | O_NONBLOCK);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    EXPECT_EQ(weft__sys_set_flags(fd, O_RDONLY), 0);
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+    EXPECT_EQ(weft__sys_set_flags(-1, 0), -EBADF);
+    EXPECT_EQ(weft__sys_tell(fd), 0);
+    EXPECT_EQ(weft__sys_read(fd, path, 3), 3);
+    EXPECT_EQ(weft__sys_tell(fd), 3);
+    EXPECT_EQ(weft__sys_close(fd), 0);
+    EXPECT_EQ(weft__sys_close(dir), 0);
+    snprintf(path, sizeof path, "%s/file", sys_root);
+    fd = weft__sys_open_cached(path, O_RDONLY);
+    EXPECT(fd >= 0 || fd == -EAGAIN || fd == -ENOSYS || fd == -EINVAL || fd == -EPERM);
+    if (fd >= 0)
+        EXPECT_EQ(weft__sys_close(fd), 0);
+    EXPECT(weft__sys_open_cached(path, O_RDWR | O_TRUNC) < 0);
+    sys_root_remove();
+}
+
 TEST(sys_getdents_lists_all)
 {
     static const char *const names[] = {"/a", "/b with a space", "/c\nnewline"};

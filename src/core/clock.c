@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "core/idle.h"
 #include "core/park.h"
+#include "core/runtime.h"
 #include "weft/err.h"
 #include "weft/time.h"
 
@@ -38,7 +39,16 @@ void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct
 
 int64_t weft_now(void)
 {
-    return weft__now(weft__runtime());
+    const struct weft__thread *self = weft__self_or_null();
+    if (self && self->task->runtime) {
+        return weft__now(self->task->runtime);
+    }
+    struct weft__runtime *rt = weft__runtime_pin(); /* it does not wait for a plain thread */
+    int64_t now = weft__now(rt);
+    if (rt) {
+        weft__runtime_unpin();
+    }
+    return now;
 }
 
 int64_t weft_after(int64_t ns)
@@ -52,6 +62,22 @@ int64_t weft_after(int64_t ns)
 
 static const struct weft__wait_kind clock_sleep_kind = {.what = "a sleep to end"};
 
+/* Arms the timer that ends a sleep.  False: the caller is a plain thread and sleeps by the system's
+ * clock.  By a virtual one it sleeps on our timers, which all fire when the run ends. */
+static bool clock_arm_sleep(struct weft__thread *self, struct weft__timer *timer, int64_t when)
+{
+    struct weft__runtime *rt = self->task->runtime;
+    bool is_pinned = !rt && (rt = weft__runtime_pin()) != NULL;
+    bool is_ours = rt && (!is_pinned || rt->options.virtual_clock);
+    if (is_ours && when != WEFT_NEVER) {
+        weft__clock_arm(self, rt, timer, when);
+    }
+    if (is_pinned) {
+        weft__runtime_unpin();
+    }
+    return is_ours;
+}
+
 static int clock_sleep_until(int64_t when, const void *site)
 {
     struct weft__thread *self = weft__op_begin();
@@ -59,16 +85,10 @@ static int clock_sleep_until(int64_t when, const void *site)
         return weft__op_refuse(self);
     }
     struct weft__task *task = self->task;
-    struct weft__runtime *rt = task->runtime;
     struct weft__parking parking = {.kind = &clock_sleep_kind, .site = site};
     struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
-    if (!rt && weft__runtime() && weft__runtime()->options.virtual_clock) {
-        rt = weft__runtime();
-    }
-    if (!rt) {
-        parking.deadline = when == WEFT_NEVER ? 0 : weft__max(when, INT64_C(1));
-    } else if (when != WEFT_NEVER) {
-        weft__clock_arm(self, rt, &timer, when);
+    if (!clock_arm_sleep(self, &timer, when) && when != WEFT_NEVER) {
+        parking.deadline = weft__max(when, INT64_C(1));
     }
     int rc = weft__park(&self, &parking);
     weft__timer_stop(&timer);

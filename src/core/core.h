@@ -34,6 +34,7 @@
 
 #define WEFT_WORKERS_MAX      256
 #define WEFT_TASK_ARG_MAX     (64 * 1024)
+#define WEFT_TASK_ARG_SHARE   4 /* of its stack, at the most, goes to a task's argument */
 #define WEFT_BUDGET           128 /* operations done without parking before others get a turn */
 #define WEFT_NEXT_RUNS_MAX    16  /* turns in a row that the next slot may take before the queue */
 #define WEFT_BORN_PASSED_MAX  4  /* refills in a row that may pass over the births */
@@ -132,6 +133,7 @@ struct weft__thread {
     void *end;                           /* its jmp_buf, for an end in the middle */
     ATOMIC(int32_t) tid;
     pthread_t handle;
+    bool has_lost_seat;                  /* with a task in hand; under threads_lock */
     bool is_main;                        /* the thread that called weft_run */
     bool is_foreign;
     void *signal_stack; /* for handlers, when the task's is used up */
@@ -190,7 +192,7 @@ struct weft__owner_ops {
     void (*enroll)(struct weft__task *task);
     /* A call of the task has been refused or cut short by a cancel. */
     void (*delivered)(struct weft__task *task);
-    /* The birth becomes this task: fill cancel and scope. */
+    /* The birth has become this task, on its own stack now: fill cancel and scope. */
     void (*begun)(struct weft__task *task);
     /* fn has returned.  The task's last act; after it the scope may be gone. */
     void (*finished)(struct weft__task *task, int rc);
@@ -211,6 +213,7 @@ struct weft__idle {
     WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) searching; /* workers looking for work */
     ATOMIC(uint32_t) sleeping;                                 /* workers on the list */
     uint32_t committed; /* of these, how many have looked a last time; under the lock */
+    uint64_t era;       /* one more each time a worker leaves the list; likewise */
     ATOMIC(int64_t) keeper_until; /* when the sleeper who minds the timers gets up; NEVER: nobody */
     ATOMIC(uint32_t) unsure; /* looks in a row at which a foreign thread may have been at work */
     struct weft__lock lock;
@@ -243,8 +246,8 @@ struct weft__runtime {
     struct weft__lock threads_lock;
     struct weft__list threads;         /* all that we started */
     struct weft__list spares;          /* those without a seat, waiting */
-    ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, ended or not,
-                                        * the caller of weft_run included */
+    ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, the caller of
+                                        * weft_run included; each takes itself off when it ends */
     ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
     size_t hidden_threads;             /* that a sanitizer runs beside us */
     uint32_t foreign_seen;             /* weft__foreign_seen at the start */

@@ -58,7 +58,7 @@ static void fatal_fault(int signo, siginfo_t *info, void *context)
 /* The first one cancels, by way of the service thread; a second one soon after ends the process. */
 static void fatal_stop_asked(int signo)
 {
-    struct weft__runtime *rt = weft__runtime();
+    struct weft__runtime *rt = weft__runtime_pin();
     int64_t now = weft__time_now();
     int64_t first = a_load(&fatal_first_stop_at, seq_cst);
     if (!rt || a_load(&weft__forked, relaxed) || (first && now - first < FATAL_SECOND_WITHIN)) {
@@ -67,6 +67,7 @@ static void fatal_stop_asked(int signo)
     a_store(&fatal_first_stop_at, now, seq_cst);
     a_store(&rt->signal_seen, (uint32_t)signo | WEFT__SIGNAL_PENDING, seq_cst);
     weft__watch_call(rt);
+    weft__runtime_unpin();
 }
 
 void weft__fatal_start(struct weft__runtime *rt)

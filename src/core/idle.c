@@ -55,6 +55,7 @@ void weft__idle_init(struct weft__idle *idle)
     lock_init(&idle->lock, WEFT_RANK_IDLE);
     list_init(&idle->list);
     idle->committed = 0;
+    idle->era = 1;
 }
 
 /* Takes a worker off the list; the caller holds the lock. */
@@ -62,6 +63,7 @@ static void idle_take_off(struct weft__idle *idle, struct weft__worker *w)
 {
     WEFT_CHECK(w->is_idle);
     list_remove(&w->idle_link);
+    idle->era++;
     w->is_idle = false;
     if (w->is_committed) {
         w->is_committed = false;
@@ -120,9 +122,18 @@ void weft__idle_wake_all(struct weft__runtime *rt)
     }
 }
 
+uint64_t weft__idle_quiet_era(struct weft__runtime *rt)
+{
+    struct weft__idle *idle = &rt->idle;
+    lock_take(&idle->lock);
+    uint64_t era = idle->committed == rt->worker_count ? idle->era : 0;
+    lock_drop(&idle->lock);
+    return era;
+}
+
 void weft__idle_keep(struct weft__runtime *rt, int64_t at)
 {
-    if (!rt->options.virtual_clock && at < a_load(&rt->idle.keeper_until, seq_cst)) {
+    if (rt->options.virtual_clock || at < a_load(&rt->idle.keeper_until, seq_cst)) {
         weft__idle_wake(rt); /* it will look at the timers before it sleeps again */
     }
 }

@@ -16,6 +16,10 @@ void weft__idle_wake(struct weft__runtime *rt);
 /* Never sleeps.  Wakes every worker that sleeps: the runtime stops, or must look around. */
 void weft__idle_wake_all(struct weft__runtime *rt);
 
+/* Never sleeps.  Not 0 when all workers sleep, having looked for the last time, and none has been
+ * called; the same number twice: none was in between. */
+uint64_t weft__idle_quiet_era(struct weft__runtime *rt);
+
 /* Never sleeps.  A timer was armed from outside: makes sure that somebody is up by then. */
 void weft__idle_keep(struct weft__runtime *rt, int64_t at);
 

@@ -1,7 +1,8 @@
 /* offload.c - the pool of threads that may block, for weft_blocking and for files.
  *
  * Threads are started when a call finds none idle, up to a limit, and go away when idle for a
- * while. Calls wait in one FIFO queue.
+ * while.  Calls wait in one FIFO queue.  A call is announced before it is queued, so that two that
+ * come at once do not both count on one idle thread, and no thread leaves with a call on its way.
  *
  * A caller sleeps twice at the most.  First cancellably, while its call is queued or runs.  A
  * cancel wakes it; it takes the lock and looks: still queued - it takes its call back, which then
@@ -16,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/sys.h"
 #include "base/time.h"
+#include "core/local.h"
 #include "core/runtime.h"
 #include "core/waitq.h"
 #include "core/worker.h"
@@ -47,6 +49,7 @@ struct offload_call {
 struct offload_thread {
     struct weft__list link;
     struct weft__offload *pool;
+    struct weft__thread self; /* without a runtime: an abandoned call may outlive it */
     pthread_t handle;
     bool has_ended;    /* under the lock: only the join is left */
     bool is_abandoned; /* it runs a call that nobody waits for */
@@ -59,7 +62,8 @@ struct weft__offload {
     struct weft__list queue;
     struct weft__list threads;
     struct weft__evcount idle;
-    size_t idle_count, thread_count, thread_peak, threads_max;
+    size_t pending; /* calls announced and not taken by a thread yet */
+    size_t idle_count, starting_count, thread_count, thread_peak, threads_max;
     bool stopping;
     size_t refs; /* the runtime, and each detached thread */
 };
@@ -166,7 +170,12 @@ static void offload_unref_locked(struct weft__offload *pool)
 static struct offload_call *offload_pop(struct weft__offload *pool)
 {
     struct weft__list *node = list_pop_front(&pool->queue);
-    return node ? container_of(node, struct offload_call, link) : NULL;
+    if (!node) {
+        return NULL;
+    }
+    WEFT_CHECK(pool->pending > 0);
+    pool->pending--;
+    return container_of(node, struct offload_call, link);
 }
 
 /* Runs one call; the lock is held on entry and on return. */
@@ -179,6 +188,8 @@ static void offload_run(struct weft__offload *pool, struct offload_thread *me,
     int rc = call->fn(call->arg);
     weft_limiter *limiter = call->limiter;
     struct weft__thread *self = weft__enter();
+    weft__locals_unref(self->task->locals); /* what fn set is not for the next one */
+    self->task->locals = NULL;
     limiter_leave(limiter);
     weft__leave(self);
     lock_take(&pool->lock);
@@ -224,23 +235,26 @@ static void *offload_main(void *arg)
 {
     struct offload_thread *me = arg;
     struct weft__offload *pool = me->pool;
+    weft__self_bind(&me->self); /* or it would be made known, by memory that may not be there */
+    a_store(&me->self.tid, weft__sys_gettid(), relaxed);
     lock_take(&pool->lock);
+    pool->starting_count--;
     for (;;) {
         struct offload_call *call = offload_pop(pool);
         if (call) {
             offload_run(pool, me, call);
-        } else if (pool->stopping || !offload_wait(pool)) {
-            if (list_empty(&pool->queue)) {
-                break;
-            }
+        } else if ((pool->stopping || !offload_wait(pool)) && pool->pending == 0) {
+            break;
         }
     }
     pool->thread_count--;
+    weft__self_bind(NULL);
     me->has_ended = true;
     if (me->is_detached) {
         weft__free(me);
         offload_unref_locked(pool);
     } else {
+        a_sub(&pool->runtime->threads_live, 1, seq_cst); /* it waits for this thread */
         lock_drop(&pool->lock);
     }
     return NULL;
@@ -266,51 +280,61 @@ static void offload_reap(struct weft__offload *pool)
             return;
         }
         weft__sys_thread_join(ended->handle);
-        a_sub(&pool->runtime->threads_live, 1, seq_cst);
         weft__free(ended);
     }
 }
 
-/* Starts another thread if all are busy and the limit allows.  A code only when there is none at
- * all. */
-static int offload_need_thread(struct weft__offload *pool)
+static int offload_start_thread(struct weft__offload *pool)
+{
+    struct offload_thread *thread = weft__alloc_zero(sizeof *thread);
+    if (!thread) {
+        return -WEFT_ENOMEM;
+    }
+    weft__runtime_init_thread(NULL, &thread->self);
+    thread->pool = pool;
+    a_add(&pool->runtime->threads_live, 1, seq_cst);
+    int rc = weft__sys_thread_start(offload_main, thread, OFFLOAD_STACK, "weft-blocking",
+                                    &thread->handle);
+    if (rc < 0) {
+        a_sub(&pool->runtime->threads_live, 1, seq_cst);
+        weft__free(thread);
+        return rc;
+    }
+    /* On the list only now that it can be joined: it may have ended already. */
+    lock_take(&pool->lock);
+    list_push_back(&pool->threads, &thread->link);
+    lock_drop(&pool->lock);
+    return 0;
+}
+
+/* Announces a call, and starts another thread if all are busy and the limit allows.  A code only
+ * when none runs at all; then nothing is announced. */
+static int offload_announce(struct weft__offload *pool)
 {
     offload_reap(pool);
     lock_take(&pool->lock);
-    bool wanted = pool->idle_count == 0 && pool->thread_count < pool->threads_max;
+    pool->pending++;
+    bool wanted = pool->pending > pool->idle_count + pool->starting_count &&
+                  pool->thread_count < pool->threads_max;
     if (wanted) {
         pool->thread_count++;
+        pool->starting_count++;
         pool->thread_peak = weft__max(pool->thread_peak, pool->thread_count);
     }
     lock_drop(&pool->lock);
-    if (!wanted) {
-        return 0;
-    }
-    struct offload_thread *thread = weft__alloc_zero(sizeof *thread);
-    int rc = thread ? 0 : -WEFT_ENOMEM;
-    if (thread) {
-        thread->pool = pool;
-        lock_take(&pool->lock);
-        list_push_back(&pool->threads, &thread->link);
-        lock_drop(&pool->lock);
-        a_add(&pool->runtime->threads_live, 1, seq_cst);
-        rc = weft__sys_thread_start(offload_main, thread, OFFLOAD_STACK, "weft-blocking",
-                                    &thread->handle);
-    }
+    int rc = wanted ? offload_start_thread(pool) : 0;
     if (rc == 0) {
         return 0;
     }
     lock_take(&pool->lock);
-    size_t left = --pool->thread_count;
-    if (thread) {
-        list_remove(&thread->link);
+    pool->thread_count--;
+    pool->starting_count--;
+    bool has_one = pool->thread_count > pool->starting_count; /* those may fail as well */
+    if (!has_one) {
+        pool->pending--;
     }
     lock_drop(&pool->lock);
-    if (thread) {
-        a_sub(&pool->runtime->threads_live, 1, seq_cst);
-        weft__free(thread);
-    }
-    return left > 0 ? 0 : rc;
+    return has_one ? 0 : rc;
 }
 
 int weft__offload_start(struct weft__runtime *rt)
@@ -357,7 +381,6 @@ void weft__offload_stop(struct weft__runtime *rt)
         }
         struct offload_thread *thread = container_of(node, struct offload_thread, link);
         weft__sys_thread_join(thread->handle);
-        a_sub(&rt->threads_live, 1, seq_cst);
         weft__free(thread);
     }
     rt->offload = NULL;
@@ -384,26 +407,29 @@ static void offload_mark_abandoned(struct offload_call *call)
     runner->is_abandoned = true;
 }
 
-/* The sleep was cut short by a cancel: *ret_rc says whether the call happened all the same. */
-static void offload_cancelled(struct weft__offload *pool, struct offload_call *call,
+/* The sleep was cut short by a cancel: *ret_rc says whether the call happened all the same.  True:
+ * it goes on, abandoned, and belongs to its thread. */
+static bool offload_cancelled(struct weft__offload *pool, struct offload_call *call,
                               struct weft__thread **self, const struct weft__parking *parking,
                               bool abandon, int *ret_rc)
 {
-    *ret_rc = -WEFT_ECANCELED;
     lock_take(&pool->lock);
-    if (call->state == OFFLOAD_QUEUED) {
-        list_remove(&call->link);
-        call->state = OFFLOAD_DONE;
+    bool is_queued = call->state == OFFLOAD_QUEUED;
+    if (is_queued || (call->state == OFFLOAD_RUNNING && abandon)) {
+        if (is_queued) {
+            list_remove(&call->link);
+            pool->pending--;
+        } else {
+            offload_mark_abandoned(call);
+        }
         lock_drop(&pool->lock);
-        limiter_leave(call->limiter);
+        if (is_queued) {
+            limiter_leave(call->limiter);
+        }
         weft__runtime_external_end(pool->runtime);
-        return;
-    }
-    if (call->state == OFFLOAD_RUNNING && abandon) {
-        offload_mark_abandoned(call);
-        lock_drop(&pool->lock);
-        weft__runtime_external_end(pool->runtime);
-        return;
+        weft__owner_ops.delivered((*self)->task);
+        *ret_rc = -WEFT_ECANCELED;
+        return !is_queued;
     }
     if (call->state == OFFLOAD_RUNNING) {
         struct weft__parking again = *parking;
@@ -415,6 +441,7 @@ static void offload_cancelled(struct weft__offload *pool, struct offload_call *c
         lock_drop(&pool->lock);
     }
     *ret_rc = call->rc;
+    return false;
 }
 
 /* Sleeps.  Queues the call and waits for it.  True: the call is still in use (abandoned). */
@@ -422,7 +449,7 @@ static bool offload_submit(struct weft__offload *pool, struct offload_call *call
                            struct weft__thread **self, struct weft__parking *parking, bool abandon,
                            int *ret_rc)
 {
-    int rc = offload_need_thread(pool);
+    int rc = offload_announce(pool);
     if (rc < 0) {
         *ret_rc = rc;
         limiter_leave(call->limiter);
@@ -434,13 +461,13 @@ static bool offload_submit(struct weft__offload *pool, struct offload_call *call
     evcount_notify_one(&pool->idle);
     weft__waiter_init(&call->waiter, *self);
     parking->lock = &pool->lock;
+    parking->keeps_cancel = true; /* it may come when the call is made already */
     rc = weft__park(self, parking);
     if (rc == 0) {
         *ret_rc = call->rc;
         return false;
     }
-    offload_cancelled(pool, call, self, parking, abandon, ret_rc);
-    return abandon && *ret_rc == -WEFT_ECANCELED && call->is_abandoned;
+    return offload_cancelled(pool, call, self, parking, abandon, ret_rc);
 }
 
 static int offload_direct(int (*fn)(void *arg), void *arg, const weft_blocking_options *options,

@@ -51,15 +51,11 @@ uint64_t weft__park_arm(struct weft__task *task)
     uint64_t word = a_load(&task->wait, relaxed);
     WEFT_CHECK(wait_state(word) == WEFT__RUNNING);
     uint64_t ticket = wait_ticket(word) + WAIT_TICKET_UNIT;
-    /* relaxed: the node that carries the ticket goes to its waker through the queue's lock */
-    a_store(&task->wait, ticket | WEFT__ARMED, relaxed);
+    /* The node that carries the ticket goes to its waker through the queue's lock, but that is
+     * dropped by the settler, on another stack; to ThreadSanitizer a switch orders nothing.
+     * Pairs with the exchange in weft__park_settle. */
+    a_store(&task->wait, ticket | WEFT__ARMED, release);
     return ticket;
-}
-
-bool weft__park_disarm(struct weft__task *task, uint64_t ticket)
-{
-    uint64_t expected = ticket | WEFT__ARMED;
-    return a_cas(&task->wait, &expected, ticket | WEFT__RUNNING, acq_rel, acquire);
 }
 
 enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome)
@@ -140,8 +136,8 @@ static void park_thread(struct weft__task *task, const struct weft__parking *par
     /* weft__ready counts the thread as running again, on its behalf, and perhaps before this. */
     if (rt) {
         weft__runtime_external_end(rt);
-    } else {
-        a_add(&weft__foreign_parked, 1, seq_cst);
+    } else if (deadline <= 0) {
+        a_add(&weft__foreign_parked, 1, seq_cst); /* else it will get up by itself */
     }
     while (a_load(&task->woken, acquire) == 0) { /* pairs with the release in weft__ready */
         int rc = weft__sys_futex_wait(&task->woken, 0, deadline > 0 ? deadline : -1);
@@ -173,7 +169,7 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
          * nothing more to do; the claim is simply forgotten.  Wakers need the lock, which we
          * still hold. */
         uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
-        a_store(&task->wait, ticket | WAIT_FIRM | WEFT__ARMED, relaxed);
+        a_store(&task->wait, ticket | WAIT_FIRM | WEFT__ARMED, release); /* as in arm */
     } else if (!parking->lock && !parking->release) {
         /* With no lock to hold the sleeper back, the settler could not look at its cancel word
          * after parking it; so the sleeper looks itself, after arming.  Pairs with
@@ -182,6 +178,9 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
         if (park_is_cancelled(task->cancel)) {
             weft__claim_cancel(task);
         }
+    }
+    if (parking->lock) {
+        weft__san_release(parking->lock); /* dropped by another context, which TSan keeps apart */
     }
     if (task->on_thread) {
         park_thread(task, parking);
@@ -195,7 +194,9 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
     a_store(&task->wait, wait_ticket(word) | WEFT__RUNNING, relaxed);
     switch (wait_outcome(word)) {
     case WEFT__OUTCOME_CANCELED:
-        weft__owner_ops.delivered(task);
+        if (!parking->keeps_cancel) {
+            weft__owner_ops.delivered(task);
+        }
         return -WEFT_ECANCELED;
     case WEFT__OUTCOME_TIMED_OUT:
         return -WEFT_ETIMEDOUT;

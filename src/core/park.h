@@ -67,6 +67,7 @@ struct weft__parking {
     void *release_arg;
     int64_t deadline;              /* on_thread without a runtime: until when; else ignored */
     bool is_uncancellable;
+    bool keeps_cancel; /* that a cancel ended it is told upstairs by the caller, if it says so */
 };
 
 /* A place in a queue.  On the sleeper's stack. */
@@ -81,10 +82,6 @@ struct weft__waiter {
 
 /* Arms the calling task: from now on its sleep can be claimed.  Returns the ticket. */
 uint64_t weft__park_arm(struct weft__task *task);
-
-/* Undoes an arm when the caller finds that it need not sleep.  False: somebody claimed it already,
- * and it must park (which returns at once). */
-bool weft__park_disarm(struct weft__task *task, uint64_t ticket);
 
 /* Sleeps.  *self is the calling thread on entry and on return (perhaps another one).  The outcome
  * (>= 0), -WEFT_ECANCELED or -WEFT_ETIMEDOUT. */

@@ -8,6 +8,7 @@
  */
 #include "core/post.h"
 
+#include "base/sys.h"
 #include "core/runtime.h"
 #include "core/watch.h"
 #include "lockfree/ring.h"
@@ -19,7 +20,7 @@ struct post_cell {
 };
 
 static struct post_cell post_cells[WEFT_POSTS_MAX];
-static struct weft__ring_slot post_free_slots[WEFT_POSTS_MAX], post_full_slots[WEFT_POSTS_MAX];
+static struct weft__ring_slot post_free_slots[2 * WEFT_POSTS_MAX], post_full_slots[WEFT_POSTS_MAX];
 static struct weft__ring post_free, post_full;
 static ATOMIC(uint32_t) post_ready;
 
@@ -28,7 +29,7 @@ void weft__post_init(void)
     if (a_load(&post_ready, acquire)) {
         return;
     }
-    ring_init(&post_free, post_free_slots, WEFT_POSTS_MAX);
+    ring_init(&post_free, post_free_slots, WEFT_ARRAY_SIZE(post_free_slots));
     ring_init(&post_full, post_full_slots, WEFT_POSTS_MAX);
     for (size_t i = 0; i < WEFT_POSTS_MAX; i++) {
         bool pushed = ring_push(&post_free, &post_cells[i]);
@@ -39,23 +40,25 @@ void weft__post_init(void)
 
 int weft_post(void (*fn)(void *arg), void *arg)
 {
-    struct weft__runtime *rt = weft__runtime();
     void *cell;
+    int rc = -WEFT_EAGAIN;
     if (!fn) {
         return -WEFT_EINVAL;
     }
-    if (!rt || a_load(&weft__forked, relaxed)) {
+    struct weft__runtime *rt = a_load(&weft__forked, relaxed) ? NULL : weft__runtime_pin();
+    if (!rt) {
         return -WEFT_ESHUTDOWN;
     }
-    if (!ring_pop(&post_free, &cell)) {
-        return -WEFT_EAGAIN;
+    if (ring_pop(&post_free, &cell)) {
+        *(struct post_cell *)cell = (struct post_cell){fn, arg};
+        a_add(&rt->external, 1, seq_cst);
+        bool pushed = ring_push(&post_full, cell);
+        WEFT_CHECK(pushed); /* no more cells than slots, and one thread alone takes out */
+        weft__watch_call(rt);
+        rc = 0;
     }
-    *(struct post_cell *)cell = (struct post_cell){fn, arg};
-    a_add(&rt->external, 1, seq_cst);
-    bool pushed = ring_push(&post_full, cell);
-    WEFT_CHECK(pushed);
-    weft__watch_call(rt);
-    return 0;
+    weft__runtime_unpin();
+    return rc;
 }
 
 void weft__post_run(struct weft__runtime *rt)
@@ -63,8 +66,11 @@ void weft__post_run(struct weft__runtime *rt)
     void *cell;
     while (ring_pop(&post_full, &cell)) {
         struct post_cell post = *(struct post_cell *)cell;
-        bool pushed = ring_push(&post_free, cell);
-        WEFT_CHECK(pushed);
+        /* Full, although it has two slots for each cell: somebody who took a cell a lap ago has been
+         * interrupted in the middle. */
+        while (!ring_push(&post_free, cell)) {
+            weft__sys_yield();
+        }
         post.fn(post.arg);
         weft__runtime_external_end(rt);
     }

@@ -10,7 +10,8 @@
 /* Once per process, before the first runtime. */
 void weft__post_init(void);
 
-/* Never sleeps.  The service thread makes the calls that are waiting. */
+/* Never sleeps.  Makes the calls that are waiting: the service thread, and at the end the caller of
+ * weft_run. */
 void weft__post_run(struct weft__runtime *rt);
 
 #endif

@@ -104,6 +104,7 @@ static void *runtime_thread_main(void *arg)
     }
     if (self->birth) {
         weft__task_run_on_thread(self, self->birth);
+        a_add(&self->runtime->seatless_ended, 1, relaxed);
     } else {
         weft__thread_loop(self);
     }
@@ -112,6 +113,8 @@ static void *runtime_thread_main(void *arg)
     bool was_task = self->birth != NULL;
     a_store(&self->ended, 1, release); /* pairs with the acquire in runtime_find_ended */
     weft__self_bind(NULL);
+    a_sub(&rt->threads_live, 1, seq_cst);
+    weft__watch_call(rt); /* to be reaped: it may rest until it is called */
     if (was_task) {
         weft__runtime_external_end(rt);
     }
@@ -152,6 +155,7 @@ int weft__runtime_start_thread(struct weft__runtime *rt, struct weft__worker *se
         return -WEFT_ENOMEM;
     }
     if (seat) {
+        a_store(&thread->inside, 1, relaxed); /* on its base stack: slow to begin, but not stuck */
         a_store(&seat->thread, thread, relaxed);
         a_store(&thread->seat, seat, release);
     }
@@ -200,10 +204,7 @@ void weft__runtime_reap_threads(struct weft__runtime *rt, bool wait)
     struct weft__thread *thread;
     while ((thread = runtime_take_thread(rt, wait)) != NULL) {
         weft__sys_thread_join(thread->handle);
-        a_sub(&rt->threads_live, 1, seq_cst);
-        if (thread->birth) {
-            a_add(&rt->seatless_ended, 1, relaxed);
-        } else if (!wait) {
+        if (!thread->birth && !wait) {
             a_sub(&rt->spare_count, 1, relaxed);
         }
         weft__free(thread);
@@ -240,14 +241,14 @@ static int64_t runtime_next_timer(struct weft__runtime *rt)
 /* Does the process have a thread that we know nothing of?  It may wake a task any moment. */
 static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
-    weft__runtime_reap_threads(rt, false);
-    int count = weft__sys_thread_count();
+    /* Those known first: a thread that parks, or starts another, in between makes them too few. */
     int known = (int)a_load(&rt->threads_live, seq_cst) + (int)rt->hidden_threads +
                 (int32_t)a_load(&weft__foreign_parked, seq_cst);
+    int count = weft__sys_thread_count();
     return count < 0 || count > known;
 }
 
-static enum weft__quiet runtime_deadlock(struct weft__runtime *rt)
+static void runtime_deadlock(struct weft__runtime *rt)
 {
     if (a_xchg(&rt->deadlocked, 1, seq_cst)) {
         weft__blocked_print(rt, "still nothing can move after the run was cancelled: the remaining "
@@ -256,7 +257,6 @@ static enum weft__quiet runtime_deadlock(struct weft__runtime *rt)
     }
     weft__blocked_print(rt, "every task is blocked and nothing is pending that could wake one");
     weft__owner_ops.cancel_root(rt->root);
-    return WEFT__QUIET_LOOK;
 }
 
 enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
@@ -270,15 +270,66 @@ enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
     if ((next == WEFT_NEVER || has_foreign) && runtime_has_unknown_threads(rt)) {
         return WEFT__QUIET_UNSURE;
     }
-    if (a_load(&rt->external, seq_cst) != 0) {
-        return WEFT__QUIET_SLEEP; /* began while we looked */
+    /* Last of all: who was at work outside may have woken a worker before it came to rest; and that
+     * worker may be at rest again, having begun something outside. */
+    uint64_t era = weft__idle_quiet_era(rt);
+    uint32_t none = 0;
+    /* Deciding is itself something outside, so that of two workers who come here at once, since one
+     * got up for a timer that was gone, one alone decides. */
+    if (!era || !a_cas(&rt->external, &none, 1, seq_cst, relaxed)) {
+        return WEFT__QUIET_SLEEP;
     }
-    if (next != WEFT_NEVER) {
-        int64_t now = a_load(&rt->virtual_now, relaxed);
-        a_store(&rt->virtual_now, weft__max(now, next), release);
-        return WEFT__QUIET_LOOK;
+    enum weft__quiet quiet = WEFT__QUIET_SLEEP;
+    if (weft__idle_quiet_era(rt) == era) {
+        quiet = WEFT__QUIET_LOOK;
+        if (next == WEFT_NEVER) {
+            runtime_deadlock(rt);
+        } else {
+            int64_t now = a_load(&rt->virtual_now, relaxed);
+            a_store(&rt->virtual_now, weft__max(now, next), release);
+        }
     }
-    return runtime_deadlock(rt);
+    weft__runtime_external_end(rt);
+    return quiet;
+}
+
+/* ---- pins ---- */
+
+static ATOMIC(uint32_t) runtime_pins;
+
+struct weft__runtime *weft__runtime_pin(void)
+{
+    /* pairs with runtime_retire: it sees the pin, or this sees that the runtime is gone */
+    a_add(&runtime_pins, 1, seq_cst);
+    struct weft__runtime *rt = a_load(&weft__runtime_now, seq_cst);
+    if (!rt) {
+        weft__runtime_unpin();
+    }
+    return rt;
+}
+
+void weft__runtime_unpin(void)
+{
+    uint32_t before = a_sub(&runtime_pins, 1, release);
+    WEFT_CHECK(before > 0);
+}
+
+/* What is left are sleeps of plain threads on a virtual clock. */
+static void runtime_fire_all(struct weft__runtime *rt)
+{
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        while (weft__wheel_fire(&rt->workers[i].wheel, WEFT_NEVER - 1) > 0) {
+        }
+    }
+}
+
+/* Nobody finds the runtime any more. */
+static void runtime_retire(void)
+{
+    a_store(&weft__runtime_now, NULL, seq_cst);
+    while (a_load(&runtime_pins, seq_cst) != 0) {
+        weft__sys_yield();
+    }
 }
 
 /* ---- start and stop ---- */
@@ -297,6 +348,7 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
     weft__wheel_init(&w->wheel, weft__now(rt));
     lock_init(&w->stacks.lock, WEFT_RANK_STACKS);
     list_init(&w->idle_link);
+    w->watch_since = weft__time_now();
 }
 
 static void runtime_free(struct weft__runtime *rt)
@@ -431,16 +483,16 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
     if (rc < 0) {
         return rc;
     }
+    weft__post_init();
     if (!a_cas(&weft__runtime_now, &none, rt, acq_rel, relaxed)) {
         runtime_free(rt);
         return -WEFT_EBUSY;
     }
-    weft__post_init();
     weft__census_start();
     rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
     rc = runtime_start_parts(rt, self);
     if (rc < 0) {
-        a_store(&weft__runtime_now, NULL, release);
+        runtime_retire();
         runtime_free(rt);
         return rc;
     }
@@ -464,13 +516,15 @@ int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked
     weft__thread_loop(self);
     weft__watch_stop(rt); /* first: it may be about to start a spare thread, or to report on one */
     weft__runtime_reap_threads(rt, true);
-    weft__offload_stop(rt);
     weft__stuck_stop(rt);
     weft__fatal_stop(rt);
+    runtime_retire();
+    weft__post_run(rt); /* what came since the service thread's last look */
+    runtime_fire_all(rt);
+    weft__offload_stop(rt);
     weft__census_report();
     int signo = (int)(a_load(&rt->signal_seen, seq_cst) & ~WEFT__SIGNAL_PENDING);
     *ret_deadlocked = a_load(&rt->deadlocked, seq_cst) != 0;
-    a_store(&weft__runtime_now, NULL, release);
     runtime_unseat_caller(self);
     weft__fatal_thread_end(self);
     runtime_free(rt);
@@ -479,7 +533,7 @@ int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked
 
 int weft_stats_get(weft_stats *ret_stats)
 {
-    struct weft__runtime *rt = weft__runtime();
+    struct weft__runtime *rt = weft__runtime_pin();
     size_t carved, idle;
     if (!rt) {
         return -WEFT_ESHUTDOWN;
@@ -503,6 +557,7 @@ int weft_stats_get(weft_stats *ret_stats)
     weft__stacks_count(&rt->stacks, &carved, &idle);
     stats.stacks_mapped = carved;
     stats.stacks_idle = idle;
+    weft__runtime_unpin();
     *ret_stats = stats;
     return 0;
 }

@@ -30,6 +30,11 @@ void weft__runtime_stop(struct weft__runtime *rt);
 void weft__runtime_external_begin(struct weft__runtime *rt);
 void weft__runtime_external_end(struct weft__runtime *rt);
 
+/* For threads that hold nothing of the run open, and signal handlers: keeps the runtime from being
+ * freed until unpin.  NULL: there is none, and nothing to unpin.  Async-signal-safe. */
+struct weft__runtime *weft__runtime_pin(void);
+void weft__runtime_unpin(void);
+
 /* Threads. */
 void weft__runtime_init_thread(struct weft__runtime *rt, struct weft__thread *thread);
 int weft__runtime_start_thread(struct weft__runtime *rt, struct weft__worker *seat);

@@ -50,6 +50,9 @@ int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
     if (class_index < 0) {
         return class_index;
     }
+    if (arg_size > ((size_t)WEFT_STACK_MIN << class_index) / WEFT_TASK_ARG_SHARE) {
+        return -WEFT_EINVAL; /* it would leave too little of the stack for the task */
+    }
     struct weft__birth *birth = weft__alloc(sizeof *birth + arg_size);
     if (!birth) {
         return -WEFT_ENOMEM;
@@ -131,6 +134,7 @@ static void task_entry(void *arg)
     struct weft__thread *self = weft__self();
     weft__arrive(self);
     self = weft__self();
+    weft__owner_ops.begun(task); /* not before: it locks, and who left may have held a scope's lock */
     weft__leave(self);
     weft__owner_ops.finished(task, task->fn(task->arg));
     weft__task_exit(weft__enter());
@@ -156,7 +160,6 @@ struct weft__task *weft__task_from_birth(struct weft__thread *self, struct weft_
     task->arg = birth->has_arg ? (void *)at : NULL;
     weft__ctx_make(&task->ctx, (void *)at, task_entry, task);
     weft__san_make(&task->san, stack.lo, stack.size);
-    weft__owner_ops.begun(task);
     weft__free(birth);
     if (seat) {
         weft__stat_add(&seat->started, 1);

@@ -5,7 +5,8 @@
  *
  * Invariants, under the wheel's lock (weft__wheel_check):
  *   - a timer in level l, slot s differs from now_tick first in digit l, and that digit is s;
- *   - so every occupied slot of a level lies above now_tick's digit there;
+ *   - so every occupied slot of a level lies above now_tick's digit there; but on level 0 it may be
+ *     that digit's own, after a batch that was full before the slot was empty;
  *   - used[l] has bit s exactly when slot[l][s] is not empty;
  *   - next_at is not later than any timer's time.
  *
@@ -24,6 +25,10 @@
 #include "weft/time.h"
 
 #define WHEEL_SCAN_MAX 8 /* timers looked at to find a slot's true first time */
+#define WHEEL_TICK_MAX (((uint64_t)INT64_MAX >> WEFT_WHEEL_TICK_BITS)) /* its time is an int64_t */
+
+_Static_assert(WHEEL_TICK_MAX >> (WEFT_WHEEL_BITS * WEFT_WHEEL_LEVELS) == 0,
+               "the levels reach every tick");
 
 static uint64_t wheel_digit(uint64_t tick, unsigned level)
 {
@@ -36,7 +41,8 @@ static uint64_t wheel_tick_of(int64_t at)
     if (at <= 0) {
         return 0;
     }
-    return ((uint64_t)at + (1u << WEFT_WHEEL_TICK_BITS) - 1) >> WEFT_WHEEL_TICK_BITS;
+    uint64_t tick = ((uint64_t)at + (1u << WEFT_WHEEL_TICK_BITS) - 1) >> WEFT_WHEEL_TICK_BITS;
+    return weft__min(tick, WHEEL_TICK_MAX);
 }
 
 static int64_t wheel_time_of(uint64_t tick)
@@ -58,13 +64,12 @@ void weft__wheel_init(struct weft__wheel *wheel, int64_t now)
     }
 }
 
-static void wheel_put(struct weft__wheel *wheel, struct weft__timer *timer)
+/* Into the slot of the tick, which is now_tick or later. */
+static void wheel_put(struct weft__wheel *wheel, struct weft__timer *timer, uint64_t tick)
 {
-    uint64_t reach = (UINT64_C(1) << (WEFT_WHEEL_BITS * WEFT_WHEEL_LEVELS)) - 1;
-    uint64_t tick = weft__min(timer->tick, wheel->now_tick | reach);
-    tick = weft__max(tick, wheel->now_tick + 1); /* what is past fires at the next look */
-    unsigned top_bit = 63 - (unsigned)__builtin_clzll(tick ^ wheel->now_tick);
-    unsigned level = weft__min(top_bit / WEFT_WHEEL_BITS, (unsigned)WEFT_WHEEL_LEVELS - 1);
+    uint64_t differs = (tick ^ wheel->now_tick) | 1; /* in no digit: then level 0, too */
+    unsigned level = (63 - (unsigned)__builtin_clzll(differs)) / WEFT_WHEEL_BITS;
+    WEFT_CHECK(level < WEFT_WHEEL_LEVELS);
     timer->level = (uint16_t)level;
     timer->slot = (uint16_t)wheel_digit(tick, level);
     wheel->used[level] |= UINT64_C(1) << timer->slot;
@@ -127,7 +132,7 @@ void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int
     timer->tick = wheel_tick_of(at);
     timer->wheel = wheel;
     lock_take(&wheel->lock);
-    wheel_put(wheel, timer);
+    wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick + 1)); /* past: at the next look */
     wheel->count++;
     int64_t when = wheel_time_of(timer->tick);
     if (when < a_load(&wheel->next_at, relaxed)) {
@@ -187,24 +192,27 @@ static void wheel_due_add(struct weft__wheel *wheel, struct weft__timer *timer,
     }
 }
 
-/* Fires or lets down everything in one slot that has come; stops when the batch is full. */
-static void wheel_open_slot(struct weft__wheel *wheel, unsigned level, unsigned slot,
-                            struct wheel_due *due)
+/* Fires what is in a slot of level 0 that has come; stops when the batch is full. */
+static void wheel_fire_slot(struct weft__wheel *wheel, unsigned slot, struct wheel_due *due)
+{
+    struct weft__list *head = &wheel->slot[0][slot];
+    while (!list_empty(head) && due->fired < WEFT_TIMER_BATCH) {
+        wheel_due_add(wheel, container_of(head->next, struct weft__timer, link), due);
+    }
+}
+
+/* Lets down all that is in a slot of a higher level that has come.  All at once, so that what is
+ * left by a full batch always lies on level 0, before everything else. */
+static void wheel_let_down(struct weft__wheel *wheel, unsigned level, unsigned slot)
 {
     struct weft__list *head = &wheel->slot[level][slot];
-    while (!list_empty(head) && due->fired < WEFT_TIMER_BATCH) {
-        struct weft__timer *timer = container_of(head->next, struct weft__timer, link);
-        if (timer->tick <= wheel->now_tick || level == 0) {
-            wheel_due_add(wheel, timer, due);
-        } else {
-            list_remove(&timer->link);
-            wheel_put(wheel, timer);
-            WEFT_CHECK(timer->level < level);
-        }
+    struct weft__list *node;
+    while ((node = list_pop_front(head)) != NULL) {
+        struct weft__timer *timer = container_of(node, struct weft__timer, link);
+        wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick));
+        WEFT_CHECK(timer->level < level);
     }
-    if (list_empty(head)) {
-        wheel->used[level] &= ~(UINT64_C(1) << slot);
-    }
+    wheel->used[level] &= ~(UINT64_C(1) << slot);
 }
 
 static void wheel_collect(struct weft__wheel *wheel, uint64_t target, struct wheel_due *due)
@@ -215,9 +223,13 @@ static void wheel_collect(struct weft__wheel *wheel, uint64_t target, struct whe
         if (tick > target) {
             break;
         }
-        /* A slot left half open by a full batch has its tick as now_tick already. */
-        wheel->now_tick = weft__max(tick, wheel->now_tick);
-        wheel_open_slot(wheel, level, slot, due);
+        WEFT_CHECK(tick >= wheel->now_tick);
+        wheel->now_tick = tick;
+        if (level == 0) {
+            wheel_fire_slot(wheel, slot, due);
+        } else {
+            wheel_let_down(wheel, level, slot);
+        }
     }
     if (due->fired < WEFT_TIMER_BATCH && target > wheel->now_tick) {
         wheel->now_tick = target;
@@ -267,6 +279,8 @@ void weft__wheel_check(struct weft__wheel *wheel)
                 struct weft__timer *timer = container_of(it, struct weft__timer, link);
                 WEFT_CHECK(timer->level == level);
                 WEFT_CHECK(timer->slot == slot);
+                WEFT_CHECK(level == 0 || slot > wheel_digit(wheel->now_tick, level));
+                WEFT_CHECK(level > 0 || slot >= wheel_digit(wheel->now_tick, level));
                 WEFT_CHECK(wheel_time_of(timer->tick) >= a_load(&wheel->next_at, relaxed) ||
                            timer->tick <= wheel->now_tick);
                 count++;

@@ -1,9 +1,9 @@
 /* timer.h - a worker's timers: a hierarchical timing wheel.
  *
  * Varghese & Lauck, "Hashed and hierarchical timing wheels" (SOSP 1987): arming and stopping are
- * O(1) whatever the number, which matters because most deadlines never come.  Eight levels of 64
- * slots over ticks of 1.024 us reach nine years; a bitmap per level finds the next used slot by
- * one count of trailing zeros.
+ * O(1) whatever the number, which matters because most deadlines never come.  Nine levels of 64
+ * slots over ticks of 1.024 us reach as far as the clock itself; a bitmap per level finds the next
+ * used slot by one count of trailing zeros.
  *
  * Each wheel has a lock, almost always taken by its own worker; any thread may fire what is due, so
  * that no timer depends on a worker that is busy.
@@ -20,7 +20,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 
-#define WEFT_WHEEL_LEVELS    8
+#define WEFT_WHEEL_LEVELS    9
 #define WEFT_WHEEL_BITS      6
 #define WEFT_WHEEL_SLOTS     (1 << WEFT_WHEEL_BITS)
 #define WEFT_WHEEL_TICK_BITS 10 /* a tick is 1024 ns */

@@ -81,10 +81,17 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     lock_take(&rt->threads_lock);
     struct weft__worker *w = weft__seat(self);
     bool waits = !w && !a_load(&rt->stopping, relaxed); /* set under this lock */
+    bool is_back = !w && self->has_lost_seat; /* the task it kept has parked or ended by now */
+    if (is_back) {
+        self->has_lost_seat = false;
+    }
     if (waits) {
         list_push_front(&rt->spares, &self->spare_link);
     }
     lock_drop(&rt->threads_lock);
+    if (is_back) {
+        weft__runtime_external_end(rt);
+    }
     if (!waits) {
         return w;
     }
@@ -158,6 +165,9 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
     if (!rt->options.quiet) {
         weft__stuck_look(&report, sitter, stuck_ns);
     }
+    /* From here on the stuck task is outside the workers, and may wake others from there. */
+    sitter->has_lost_seat = true;
+    weft__runtime_external_begin(rt);
     a_store(&w->thread, spare, relaxed);
     a_store(&spare->seat, w, release);
     lock_drop(&rt->threads_lock);
@@ -182,8 +192,15 @@ static void watch_fire_late_timers(struct weft__runtime *rt)
     }
     int64_t late = weft__now(rt) - WATCH_TIMER_GRACE_NS;
     for (size_t i = 0; i < rt->worker_count; i++) {
-        size_t fired = weft__wheel_fire(&rt->workers[i].wheel, late);
-        a_add(&rt->timers_fired, fired, relaxed);
+        struct weft__wheel *wheel = &rt->workers[i].wheel;
+        if (late < a_load(&wheel->next_at, relaxed)) {
+            continue;
+        }
+        /* Between the wheel and the queue a task is nowhere to be seen; without this the workers
+         * could take that for a deadlock. */
+        weft__runtime_external_begin(rt);
+        a_add(&rt->timers_fired, weft__wheel_fire(wheel, late), relaxed);
+        weft__runtime_external_end(rt);
     }
 }
 

@@ -15,6 +15,7 @@
  */
 #include "core/worker.h"
 
+#include "base/panic.h"
 #include "base/sys.h"
 #include "core/clock.h"
 #include "core/idle.h"
@@ -147,7 +148,7 @@ static void worker_ready_thread(struct weft__task *task)
 {
     if (task->runtime) {
         weft__runtime_external_begin(task->runtime);
-    } else {
+    } else if (task->parking->deadline <= 0) { /* the same condition as in park_thread */
         a_sub(&weft__foreign_parked, 1, seq_cst);
     }
     a_store(&task->woken, 1, release); /* pairs with the acquire in park_thread */
@@ -223,6 +224,9 @@ void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
 {
     struct weft__task *prev = self->task;
     struct weft__worker *w = weft__seat(self);
+    if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
+        weft__panic("this process was forked from inside a task: it has no runtime to go on in");
+    }
     if (WEFT_UNLIKELY(!w)) {
         w = weft__watch_confirm(self); /* the seat is gone, or was given back just now */
     }

@@ -1,0 +1,272 @@
+/* idle_model.c - every interleaving of makers, searchers and sleepers: no work is left lying.
+ *
+ * It is idle.c itself.  Around it the smallest worker that will do: it takes a piece of work if
+ * there is one, searches if it may, and goes to sleep.  Each piece wants one worker; if one is
+ * lost, a worker sleeps for ever beside it, which the explorer calls a deadlock.
+ *
+ * What the lock guards is plain memory, of which the explorer sees no stale value: it shows that
+ * the protocol holds, not that the lock does (lock_test.c).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "core/idle.c"
+#include "tests/model.h"
+
+static struct weft__runtime rt;
+static struct weft__worker seats[2];
+static ATOMIC(uint32_t) work; /* pieces, in a queue that all look at */
+static ATOMIC(uint32_t) taken;
+
+static void models_reset_workers(size_t count)
+{
+    memset(&rt, 0, sizeof rt);
+    memset(seats, 0, sizeof seats);
+    rt.workers = seats;
+    rt.worker_count = count;
+    weft__idle_init(&rt.idle);
+    for (size_t i = 0; i < count; i++) {
+        seats[i].runtime = &rt;
+        seats[i].index = i;
+        list_init(&seats[i].idle_link);
+        a_store(&seats[i].wheel.next_at, WEFT_NEVER, relaxed);
+    }
+    a_store(&work, 0, relaxed);
+    a_store(&taken, 0, relaxed);
+}
+
+static void models_reset(void)
+{
+    models_reset_workers(1);
+}
+
+static void models_reset_two(void)
+{
+    models_reset_workers(2);
+}
+
+/* ---- what idle.c asks of its neighbours ---- */
+
+bool weft__worker_has_work(struct weft__worker *w)
+{
+    return w->index == 0 && a_load(&work, relaxed) > 0;
+}
+
+bool weft__inject_is_empty(struct weft__runtime *runtime)
+{
+    (void)runtime;
+    return true;
+}
+
+enum weft__quiet weft__runtime_quiescent(struct weft__runtime *runtime)
+{
+    (void)runtime;
+    return WEFT__QUIET_SLEEP;
+}
+
+void weft__watch_stir(struct weft__runtime *runtime)
+{
+    (void)runtime; /* watch_model.c has it */
+}
+
+int64_t weft__now(struct weft__runtime *runtime)
+{
+    (void)runtime;
+    return 0;
+}
+
+int64_t weft__time_now(void)
+{
+    return 0;
+}
+
+void weft__lock_contended(struct weft__lock *l)
+{
+    do {
+        model_block_while(&l->word, 1u);
+    } while (a_xchg(&l->word, 1, acquire) != 0);
+}
+
+void weft__lockrank_check(const struct weft__lock *l)
+{
+    (void)l;
+}
+
+void weft__lockrank_note(const struct weft__lock *l)
+{
+    (void)l;
+}
+
+void weft__lockrank_forget(const struct weft__lock *l)
+{
+    (void)l;
+}
+
+/* ---- workers: worker_find, cut down ---- */
+
+static bool work_take(void)
+{
+    uint32_t n = a_load(&work, relaxed);
+    while (n > 0) {
+        if (a_cas(&work, &n, n - 1, relaxed, relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Until it has run so many pieces. */
+static void worker_run_pieces(struct weft__worker *w, uint32_t pieces)
+{
+    bool is_searching = false;
+    while (pieces > 0) {
+        bool found = work_take();
+        if (!found && (is_searching || (is_searching = weft__idle_may_search(&rt)))) {
+            found = work_take();
+        }
+        if (!found) {
+            weft__idle_sleep(w, is_searching);
+            is_searching = true;
+            continue;
+        }
+        if (is_searching) {
+            weft__idle_found(w);
+            is_searching = false;
+        }
+        pieces--;
+    }
+}
+
+static void worker_of_one(void)
+{
+    worker_run_pieces(&seats[0], 1);
+}
+
+static void worker_of_two(void)
+{
+    worker_run_pieces(&seats[0], 2);
+}
+
+static void worker_second(void)
+{
+    worker_run_pieces(&seats[1], 1);
+}
+
+/* A worker that has made two pieces, of which it keeps none: others must come for them. */
+static void worker_makes_two(void)
+{
+    a_add(&work, 2, relaxed);
+    weft__idle_wake(&rt);
+}
+
+static void maker(void)
+{
+    a_add(&work, 1, relaxed);
+    weft__idle_wake(&rt);
+}
+
+static void all_taken(void)
+{
+    model_assert(a_load(&work, relaxed) == 0);
+    model_assert(a_load(&rt.idle.searching, relaxed) == 0);
+    model_assert(a_load(&rt.idle.sleeping, relaxed) == 0);
+    model_assert(rt.idle.committed == 0);
+    model_assert(list_empty(&rt.idle.list));
+}
+
+/* ---- broken ---- */
+
+static void maker_without_fence(void)
+{
+    a_add(&work, 1, relaxed);
+    if (a_load(&rt.idle.searching, relaxed) == 0 && a_load(&rt.idle.sleeping, relaxed) != 0) {
+        weft__idle_wake_all(&rt);
+    }
+}
+
+/* It counts as searching before it has found somebody to search; the next maker relies on it. */
+static void maker_phantom(void)
+{
+    uint32_t none = 0;
+    struct weft__worker *w = NULL;
+    a_add(&work, 1, relaxed);
+    a_fence(seq_cst);
+    if (a_load(&rt.idle.sleeping, relaxed) == 0 ||
+        !a_cas(&rt.idle.searching, &none, 1, seq_cst, relaxed)) {
+        return;
+    }
+    lock_take(&rt.idle.lock);
+    if (!list_empty(&rt.idle.list)) {
+        w = container_of(rt.idle.list.next, struct weft__worker, idle_link);
+        idle_take_off(&rt.idle, w);
+    }
+    lock_drop(&rt.idle.lock);
+    if (w) {
+        idle_call(&rt, w);
+    } else {
+        a_sub(&rt.idle.searching, 1, seq_cst);
+    }
+}
+
+/* On the list, and asleep, without looking once more. */
+static void worker_looks_once(void)
+{
+    while (!work_take()) {
+        lock_take(&rt.idle.lock);
+        list_push_front(&rt.idle.list, &seats[0].idle_link);
+        seats[0].is_idle = true;
+        a_add(&rt.idle.sleeping, 1, seq_cst);
+        lock_drop(&rt.idle.lock);
+        idle_wait_for_call(&seats[0], false);
+        a_sub(&rt.idle.searching, 1, seq_cst);
+    }
+}
+
+/* The last searcher leaves with one piece and does not look for the other. */
+static void worker_leaves(struct weft__worker *w)
+{
+    bool is_searching = weft__idle_may_search(&rt);
+    while (!work_take()) {
+        weft__idle_sleep(w, is_searching);
+        is_searching = true;
+    }
+    if (is_searching) {
+        a_sub(&rt.idle.searching, 1, seq_cst);
+    }
+}
+
+static void worker_leaves_first(void)
+{
+    worker_leaves(&seats[0]);
+}
+
+static void worker_leaves_second(void)
+{
+    worker_leaves(&seats[1]);
+}
+
+static const struct model models[] = {
+    MODEL("idle_one", models_reset, all_taken, worker_of_one, maker),
+    MODEL("idle_two_makers", models_reset, all_taken, worker_of_two, maker, maker),
+    MODEL("idle_two_workers", models_reset_two, all_taken, worker_of_one, worker_second,
+          worker_makes_two),
+    MODEL_NIGHT("idle_two_by_two", models_reset_two, all_taken, worker_of_one, worker_second, maker,
+                maker),
+    MODEL_BROKEN("idle_without_fence", "a maker that looks before its work is seen wakes nobody",
+                 models_reset, all_taken, worker_of_one, maker_without_fence),
+    MODEL_BROKEN("idle_phantom", "a maker relies on a searcher whom another maker only announced",
+                 models_reset, all_taken, worker_of_two, maker_phantom, maker_phantom),
+    MODEL_BROKEN("idle_looks_once", "a sleeper that does not look again sleeps beside the work",
+                 models_reset, all_taken, worker_looks_once, maker),
+    MODEL_BROKEN("idle_leaves", "the last searcher takes one piece, and nobody comes for the next",
+                 models_reset_two, all_taken, worker_leaves_first, worker_leaves_second,
+                 worker_makes_two),
+};
+
+static const struct model_spared spared[] = {
+    {"lock_take", "&l->word", "acquire -> relaxed", "what a lock guards is plain memory"},
+};
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv, models, WEFT_ARRAY_SIZE(models), spared, WEFT_ARRAY_SIZE(spared));
+}
