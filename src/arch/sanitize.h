@@ -193,6 +193,15 @@ WEFT__SAN_INLINE void weft__san_release(void *at)
 #endif
 }
 
+/* The other side of weft__san_release. */
+WEFT__SAN_INLINE void weft__san_acquire(void *at)
+{
+    (void)at;
+#if WEFT__SAN_THREAD
+    __tsan_acquire(at);
+#endif
+}
+
 /* Right before the switch; `last` if `from` will never be resumed. */
 WEFT__SAN_INLINE void weft__san_leave(struct weft__san *from, struct weft__san *to, bool last)
 {

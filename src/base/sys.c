@@ -22,6 +22,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -267,7 +268,21 @@ int weft__sys_tgkill(pid_t tid, int signo)
 }
 
 /* Directories end in their entries, so the count is what getdents lists, less "." and "..". */
-int weft__sys_thread_count(void)
+/* Does this thread block SIGSEGV?  From the mask, in hexadecimal, in its status file. */
+static bool sys_thread_is_shut(const char *tid)
+{
+    char path[64], status[2048];
+    const char *mask;
+
+    snprintf(path, sizeof path, "/proc/self/task/%.16s/status", tid);
+    if (weft__sys_read_file(path, status, sizeof status) < 0)
+        return false;
+    mask = strstr(status, "SigBlk:");
+    return mask != NULL && (strtoull(mask + 7, NULL, 16) >> (SIGSEGV - 1) & 1) != 0;
+}
+
+/* Threads of this process, all or those that are shut. */
+static int sys_count_threads(bool only_shut)
 {
     char buf[1024] WEFT_ALIGNED(8);
     int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -279,7 +294,8 @@ int weft__sys_thread_count(void)
     while ((n = syscall(SYS_getdents64, fd, buf, sizeof buf)) > 0) {
         for (long at = 0; at < n;) {
             const struct weft__sys_dirent *entry = (const void *)(buf + at);
-            count += entry->name[0] != '.';
+            if (entry->name[0] != '.')
+                count += !only_shut || sys_thread_is_shut(entry->name);
             at += entry->reclen;
         }
     }
@@ -287,6 +303,16 @@ int weft__sys_thread_count(void)
         count = sys_code();
     close(fd);
     return count;
+}
+
+int weft__sys_thread_count(void)
+{
+    return sys_count_threads(false);
+}
+
+int weft__sys_shut_thread_count(void)
+{
+    return sys_count_threads(true);
 }
 
 /* Reads up to the next line's two bounds, then past its end: "7f00-7f10 rw-p ...". */

@@ -94,6 +94,9 @@ WEFT_MUST_USE int weft__sys_tgkill(pid_t tid, int signo);
 /* Threads of this process, or a negative code. */
 int weft__sys_thread_count(void);
 
+/* Of these, those that block SIGSEGV: nobody does but the helper threads of a sanitizer. */
+int weft__sys_shut_thread_count(void);
+
 /* The bounds of the mapping that holds `p`. */
 WEFT_MUST_USE int weft__sys_mapping_of(const void *p, uintptr_t *ret_low, uintptr_t *ret_high);
 

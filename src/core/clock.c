@@ -39,9 +39,9 @@ void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct
 
 int64_t weft_now(void)
 {
-    const struct weft__thread *self = weft__self_or_null();
-    if (self && self->task->runtime) {
-        return weft__now(self->task->runtime);
+    const struct weft__task *task = weft__self_or_null() ? weft__self_task() : NULL;
+    if (task && task->runtime) {
+        return weft__now(task->runtime);
     }
     struct weft__runtime *rt = weft__runtime_pin(); /* it does not wait for a plain thread */
     int64_t now = weft__now(rt);

@@ -249,7 +249,6 @@ struct weft__runtime {
     ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, the caller of
                                         * weft_run included; each takes itself off when it ends */
     ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
-    size_t hidden_threads;             /* that a sanitizer runs beside us */
     uint32_t foreign_seen;             /* weft__foreign_seen at the start */
 
     struct weft__thread service;       /* the watchdog's */
@@ -264,6 +263,11 @@ struct weft__runtime {
  * compiler keeps its result across a switch.  Panics when memory for it cannot be had. */
 struct weft__thread *weft__self(void);
 struct weft__thread *weft__self_or_null(void);
+
+/* The calling task, for calls that do not enter.  ThreadSanitizer does not see the look at the thread,
+ * which for it nothing orders after the thread's beginning. */
+struct weft__task *weft__self_task(void);
+
 void weft__self_bind(struct weft__thread *thread); /* the runtime's own threads; NULL unbinds */
 
 /* Foreign threads parked in a wait of ours now. */

@@ -90,8 +90,8 @@ void weft__idle_wake(struct weft__runtime *rt)
     }
     lock_take(&idle->lock);
     struct weft__worker *w = NULL;
-    /* Another maker may have been faster: then its sleeper will find our work too.  Nobody counts as
-     * searching before there is a worker that does, else a third maker would rely on nobody. */
+    /* Another maker may have been faster: then its sleeper will find our work too.  Nobody counts
+     * as searching before there is a worker that does, else a third maker would rely on nobody. */
     if (!list_empty(&idle->list) && a_load(&idle->searching, relaxed) == 0) {
         w = container_of(idle->list.next, struct weft__worker, idle_link);
         idle_take_off(idle, w);

@@ -4,18 +4,24 @@
  * there is one, searches if it may, and goes to sleep.  Each piece wants one worker; if one is
  * lost, a worker sleeps for ever beside it, which the explorer calls a deadlock.
  *
- * What the lock guards is plain memory, of which the explorer sees no stale value: it shows that
- * the protocol holds, not that the lock does (lock_test.c).
- *
  * SPDX-License-Identifier: MIT
  */
-#include "core/idle.c"
 #include "tests/model.h"
+
+#include "core/core_model.h"
+
+#include "core/idle.c"
 
 static struct weft__runtime rt;
 static struct weft__worker seats[2];
 static ATOMIC(uint32_t) work; /* pieces, in a queue that all look at */
-static ATOMIC(uint32_t) taken;
+
+static bool model_is_noise(const void *at)
+{
+    return at == &rt.wakes || at == &rt.coarse_now || at == &rt.idle.unsure ||
+           at == &rt.stopping || at == &rt.external || at == &rt.idle.keeper_until ||
+           at == &seats[0].wheel.next_at || at == &seats[1].wheel.next_at;
+}
 
 static void models_reset_workers(size_t count)
 {
@@ -31,7 +37,6 @@ static void models_reset_workers(size_t count)
         a_store(&seats[i].wheel.next_at, WEFT_NEVER, relaxed);
     }
     a_store(&work, 0, relaxed);
-    a_store(&taken, 0, relaxed);
 }
 
 static void models_reset(void)
@@ -42,6 +47,18 @@ static void models_reset(void)
 static void models_reset_two(void)
 {
     models_reset_workers(2);
+}
+
+/* The first one searches, and there is a piece for it; the second one sleeps. */
+static void models_reset_search(void)
+{
+    models_reset_workers(2);
+    a_store(&work, 1, relaxed);
+    a_store(&rt.idle.searching, 1, relaxed);
+    a_store(&rt.idle.sleeping, 1, relaxed);
+    list_push_front(&rt.idle.list, &seats[1].idle_link);
+    seats[1].is_idle = seats[1].is_committed = true;
+    rt.idle.committed = 1;
 }
 
 /* ---- what idle.c asks of its neighbours ---- */
@@ -79,28 +96,6 @@ int64_t weft__time_now(void)
     return 0;
 }
 
-void weft__lock_contended(struct weft__lock *l)
-{
-    do {
-        model_block_while(&l->word, 1u);
-    } while (a_xchg(&l->word, 1, acquire) != 0);
-}
-
-void weft__lockrank_check(const struct weft__lock *l)
-{
-    (void)l;
-}
-
-void weft__lockrank_note(const struct weft__lock *l)
-{
-    (void)l;
-}
-
-void weft__lockrank_forget(const struct weft__lock *l)
-{
-    (void)l;
-}
-
 /* ---- workers: worker_find, cut down ---- */
 
 static bool work_take(void)
@@ -112,6 +107,13 @@ static bool work_take(void)
         }
     }
     return false;
+}
+
+/* Two pieces at once, for which others must come. */
+static void worker_makes_two(void)
+{
+    a_add(&work, 2, relaxed);
+    weft__idle_wake(&rt);
 }
 
 /* Until it has run so many pieces. */
@@ -151,11 +153,26 @@ static void worker_second(void)
     worker_run_pieces(&seats[1], 1);
 }
 
-/* A worker that has made two pieces, of which it keeps none: others must come for them. */
-static void worker_makes_two(void)
+static void worker_searches(void)
 {
-    a_add(&work, 2, relaxed);
-    weft__idle_wake(&rt);
+    model_assert(work_take());
+    weft__idle_found(&seats[0]);
+}
+
+static void worker_sleeps(void)
+{
+    idle_wait_for_call(&seats[1], false);
+    while (!work_take()) {
+        weft__idle_sleep(&seats[1], true);
+    }
+    weft__idle_found(&seats[1]);
+}
+
+/* Makes two pieces and runs one of them. */
+static void worker_makes_and_runs(void)
+{
+    worker_makes_two();
+    model_assert(work_take());
 }
 
 static void maker(void)
@@ -246,9 +263,13 @@ static void worker_leaves_second(void)
 
 static const struct model models[] = {
     MODEL("idle_one", models_reset, all_taken, worker_of_one, maker),
-    MODEL("idle_two_makers", models_reset, all_taken, worker_of_two, maker, maker),
-    MODEL("idle_two_workers", models_reset_two, all_taken, worker_of_one, worker_second,
-          worker_makes_two),
+    MODEL("idle_pieces", models_reset, all_taken, worker_of_two, worker_makes_two),
+    MODEL_NIGHT("idle_two_makers", models_reset, all_taken, worker_of_two, maker, maker),
+    MODEL("idle_last_searcher", models_reset_search, all_taken, worker_searches, worker_sleeps,
+          maker),
+    MODEL("idle_busy_maker", models_reset_two, all_taken, worker_makes_and_runs, worker_second),
+    MODEL_NIGHT("idle_two_workers", models_reset_two, all_taken, worker_of_one, worker_second,
+                worker_makes_two),
     MODEL_NIGHT("idle_two_by_two", models_reset_two, all_taken, worker_of_one, worker_second, maker,
                 maker),
     MODEL_BROKEN("idle_without_fence", "a maker that looks before its work is seen wakes nobody",
@@ -262,8 +283,21 @@ static const struct model models[] = {
                  worker_makes_two),
 };
 
+#define COUNTS "the fences carry the order; seq_cst says that the count is part of the protocol"
+#define PLAIN  "what it guards is plain memory"
+
 static const struct model_spared spared[] = {
-    {"lock_take", "&l->word", "acquire -> relaxed", "what a lock guards is plain memory"},
+    {"model_lock_take", "&l->word", "acquire -> relaxed", PLAIN},
+    {"model_lock_drop", "&l->word", "release -> relaxed", PLAIN},
+    {"idle_wait_for_call", "&w->call", "acquire -> relaxed", PLAIN},
+    {"idle_call", "&w->call", "release -> relaxed", PLAIN},
+    {"weft__idle_may_search", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
+    {"weft__idle_sleep", "&idle->sleeping", "seq_cst -> acq_rel", COUNTS},
+    {"weft__idle_sleep", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
+    {"weft__idle_wake", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
+    {"weft__idle_found", "&rt->idle.searching", "seq_cst -> acq_rel", COUNTS},
+    {"idle_withdraw", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
+    {"idle_take_off", "&idle->sleeping", "seq_cst -> acq_rel", "watch_model.c needs it"},
 };
 
 int main(int argc, char **argv)

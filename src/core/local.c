@@ -40,7 +40,7 @@ void weft__locals_unref(struct weft__locals *locals)
 
 void *weft_local_get(const weft_local *key)
 {
-    const struct weft__locals *locals = weft__self()->task->locals;
+    const struct weft__locals *locals = weft__self_task()->locals;
     for (uint32_t i = 0; locals && i < locals->count; i++) {
         if (locals->entries[i].key == key) {
             return locals->entries[i].value;
@@ -51,7 +51,7 @@ void *weft_local_get(const weft_local *key)
 
 int weft_local_set(const weft_local *key, void *value)
 {
-    struct weft__task *task = weft__self()->task;
+    struct weft__task *task = weft__self_task();
     struct weft__locals *old = task->locals;
     uint32_t old_count = old ? old->count : 0;
     if (!key) {

@@ -66,8 +66,8 @@ void weft__post_run(struct weft__runtime *rt)
     void *cell;
     while (ring_pop(&post_full, &cell)) {
         struct post_cell post = *(struct post_cell *)cell;
-        /* Full, although it has two slots for each cell: somebody who took a cell a lap ago has been
-         * interrupted in the middle. */
+        /* Full, although it has two slots for each cell: somebody who took a cell a lap ago has
+         * been interrupted in the middle. */
         while (!ring_push(&post_free, cell)) {
             weft__sys_yield();
         }

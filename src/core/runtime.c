@@ -241,11 +241,14 @@ static int64_t runtime_next_timer(struct weft__runtime *rt)
 /* Does the process have a thread that we know nothing of?  It may wake a task any moment. */
 static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
-    /* Those known first: a thread that parks, or starts another, in between makes them too few. */
-    int known = (int)a_load(&rt->threads_live, seq_cst) + (int)rt->hidden_threads +
-                (int32_t)a_load(&weft__foreign_parked, seq_cst);
+    weft__runtime_reap_threads(rt, false);
     int count = weft__sys_thread_count();
-    return count < 0 || count > known;
+    int known = (int)a_load(&rt->threads_live, seq_cst) +
+                (int32_t)a_load(&weft__foreign_parked, seq_cst);
+    if (count >= 0 && count <= known) {
+        return false;
+    }
+    return count < 0 || count > known + weft__sys_shut_thread_count();
 }
 
 static void runtime_deadlock(struct weft__runtime *rt)
@@ -440,17 +443,6 @@ void weft__runtime_stop(struct weft__runtime *rt)
     weft__idle_wake_all(rt);
 }
 
-/* How many threads does a sanitizer start behind our first one? */
-static void runtime_count_hidden(struct weft__runtime *rt, int before)
-{
-    static ATOMIC(uint32_t) hidden_once; /* it starts them once per process */
-    int after = weft__sys_thread_count();
-    if (before > 0 && after > before + 1) {
-        a_store(&hidden_once, (uint32_t)(after - before - 1), relaxed);
-    }
-    rt->hidden_threads = a_load(&hidden_once, relaxed);
-}
-
 /* What the runtime needs beside itself, in this order; undone from the step that failed. */
 static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *self)
 {
@@ -461,11 +453,9 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
     rc = weft__fatal_thread_begin(self);
     if (rc == 0) {
         runtime_seat_caller(rt, self);
-        int threads_before = weft__sys_thread_count();
         a_add(&rt->threads_live, 1, seq_cst);
         rc = weft__watch_start(rt);
         if (rc == 0) {
-            runtime_count_hidden(rt, threads_before);
             return 0;
         }
         runtime_unseat_caller(self);

@@ -96,6 +96,11 @@ WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_or_null(void)
     return self_pointer;
 }
 
+WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__task *weft__self_task(void)
+{
+    return weft__self()->task;
+}
+
 WEFT_NO_SANITIZE void weft__self_bind(struct weft__thread *thread)
 {
     pthread_once(&self_once, self_init_process);

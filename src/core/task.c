@@ -80,6 +80,7 @@ int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
     if (arg_size) {
         memcpy(birth->arg, request->arg, arg_size);
     }
+    weft__san_release(birth); /* for the new task; see weft__ready */
     *ret_birth = birth;
     return 0;
 }
@@ -130,6 +131,7 @@ static void task_entry(void *arg)
 {
     struct weft__task *task = arg;
     weft__san_arrive(&task->san);
+    weft__san_acquire(task);
     weft__san_hide();
     struct weft__thread *self = weft__self();
     weft__arrive(self);
@@ -160,6 +162,8 @@ struct weft__task *weft__task_from_birth(struct weft__thread *self, struct weft_
     task->arg = birth->has_arg ? (void *)at : NULL;
     weft__ctx_make(&task->ctx, (void *)at, task_entry, task);
     weft__san_make(&task->san, stack.lo, stack.size);
+    weft__san_acquire(birth);
+    weft__san_release(task);
     weft__free(birth);
     if (seat) {
         weft__stat_add(&seat->started, 1);
@@ -261,12 +265,12 @@ int weft_yield(void)
 
 const char *weft_task_name(void)
 {
-    const struct weft__task *task = weft__self()->task;
+    const struct weft__task *task = weft__self_task();
     return task->name ? task->name : "task";
 }
 
 int weft_fail(int code, const char *why)
 {
-    weft__self()->task->why = why;
+    weft__self_task()->why = why;
     return code;
 }

@@ -132,7 +132,8 @@ void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int
     timer->tick = wheel_tick_of(at);
     timer->wheel = wheel;
     lock_take(&wheel->lock);
-    wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick + 1)); /* past: at the next look */
+    /* what is past fires at the next look */
+    wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick + 1));
     wheel->count++;
     int64_t when = wheel_time_of(timer->tick);
     if (when < a_load(&wheel->next_at, relaxed)) {

@@ -278,7 +278,7 @@ static void watch_rest(struct weft__runtime *rt, bool has_more)
         weft__sys_futex_wait(&rt->service_call, 0, until);
     }
     a_store(&rt->service_deep, 0, seq_cst);
-    a_store(&rt->service_call, 0, seq_cst);
+    a_xchg(&rt->service_call, 0, acq_rel); /* so that what the caller left is seen from here on */
 }
 
 static void watch_check_signal(struct weft__runtime *rt)

@@ -163,6 +163,7 @@ void weft__ready(struct weft__task *task)
     }
     struct weft__runtime *rt = task->runtime;
     struct weft__worker *w = weft__seat(weft__self());
+    weft__san_release(task); /* on one worker the queue alone makes no order that TSan could see */
     if (!w) {
         weft__inject_push(rt, &task->run);
         weft__idle_wake(rt);
@@ -250,6 +251,7 @@ void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
     weft__san_leave(&prev->san, next_san, kind == WEFT__LEFT_DEAD);
     weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, NULL);
     weft__san_arrive(&prev->san);
+    weft__san_acquire(prev); /* what whoever made it ready had done */
     weft__arrive(weft__self());
 }
 
