@@ -132,7 +132,7 @@ static int threads_work_on(struct threads *threads, struct plain_reader *reader)
 {
     for (;;) {
         struct answer answer;
-        char *path;
+        char *path = NULL;
         int rc = threads_take(threads, &path);
         if (rc < 0)
             return rc == -WEFT_EPIPE ? 0 : rc;

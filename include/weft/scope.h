@@ -74,6 +74,8 @@ WEFT_API void weft_scope_open_with(weft_scope *scope, const weft_scope_options *
  * -WEFT_ETIMEDOUT    the scope's own deadline cut a call short
  * -WEFT_ECANCELED    a cancel did, of this scope or of an outer one
  *
+ * A task of a cancelled scope that returns -WEFT_ECANCELED counts as a call cut short.
+ *
  * Panics, naming both sites, when the caller is not the owner or has a later scope open.
  */
 WEFT_API int weft_scope_close(weft_scope *scope);

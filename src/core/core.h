@@ -249,6 +249,7 @@ struct weft__runtime {
     ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, the caller of
                                         * weft_run included; each takes itself off when it ends */
     ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
+    int hidden_threads;                /* that ThreadSanitizer runs beside us */
     uint32_t foreign_seen;             /* weft__foreign_seen at the start */
 
     struct weft__thread service;       /* the watchdog's */

@@ -243,12 +243,9 @@ static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
     weft__runtime_reap_threads(rt, false);
     int count = weft__sys_thread_count();
-    int known = (int)a_load(&rt->threads_live, seq_cst) +
+    int known = (int)a_load(&rt->threads_live, seq_cst) + rt->hidden_threads +
                 (int32_t)a_load(&weft__foreign_parked, seq_cst);
-    if (count >= 0 && count <= known) {
-        return false;
-    }
-    return count < 0 || count > known + weft__sys_shut_thread_count();
+    return count < 0 || count > known;
 }
 
 static void runtime_deadlock(struct weft__runtime *rt)
@@ -443,6 +440,18 @@ void weft__runtime_stop(struct weft__runtime *rt)
     weft__idle_wake_all(rt);
 }
 
+/* ThreadSanitizer runs threads of its own beside ours, at the latest when we have started one.  They
+ * block every signal; so does a thread of anybody that is just being born, hence the one look. */
+static void runtime_count_hidden(struct weft__runtime *rt)
+{
+    if (WEFT_TSAN) {
+        while (a_load(&rt->service.tid, acquire) == 0) {
+            weft__sys_yield();
+        }
+        rt->hidden_threads = weft__sys_shut_thread_count();
+    }
+}
+
 /* What the runtime needs beside itself, in this order; undone from the step that failed. */
 static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *self)
 {
@@ -456,6 +465,7 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
         a_add(&rt->threads_live, 1, seq_cst);
         rc = weft__watch_start(rt);
         if (rc == 0) {
+            runtime_count_hidden(rt);
             return 0;
         }
         runtime_unseat_caller(self);

@@ -65,6 +65,14 @@ void weft__stuck_stop(struct weft__runtime *rt)
     WEFT_CHECK(rc == 0);
 }
 
+/* Is there a name for it?  An address of data has none. */
+static bool stuck_is_code(const void *pc)
+{
+    char name[64];
+    weft__symbol_name(pc, name, sizeof name);
+    return strncmp(name, "0x", 2) != 0;
+}
+
 /* The frames of a thread that is in a system call, from its stack pointer up.  Its stack may change
  * while we read; all reads stay within it, and what is found is only printed. */
 static WEFT_NO_SANITIZE size_t stuck_scan(const struct weft__stack *stack, uintptr_t sp,
@@ -79,7 +87,7 @@ static WEFT_NO_SANITIZE size_t stuck_scan(const struct weft__stack *stack, uintp
         if (saved_fp > at && saved_fp < hi && saved_fp % 8 == 0) {
             size_t n = weft__symbol_walk((const void *)at, NULL, stack->lo, (const void *)hi, ret,
                                          max);
-            if (n >= 2) {
+            if (n >= 2 && stuck_is_code(ret[0]) && stuck_is_code(ret[1])) {
                 return n;
             }
         }

@@ -96,7 +96,7 @@ static void worker_refill(struct weft__worker *w)
 void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
 {
     struct weft__overflow *list = item->kind == WEFT__BIRTH ? &w->born : &w->woken;
-    if (a_load(&list->count, relaxed) != 0) {
+    if (worker_has_overflow(w)) { /* of either kind: else those that only yield keep it full */
         overflow_append(list, item);
         if (deque_size(&w->deque) <= DEQUE_CAPACITY - STEAL_MAX) {
             worker_refill(w);

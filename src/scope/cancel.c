@@ -106,7 +106,6 @@ static void cancel_walk_down(struct cancel_walk *walk, struct weft__scope *top)
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
 {
     struct cancel_walk walk = {NULL, false};
-    struct weft__thread *self = weft__enter();
     lock_take(&s->lock);
     if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
         a_store(&s->cause, cause, relaxed);
@@ -117,30 +116,27 @@ void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
     }
     lock_drop(&s->lock);
     cancel_ready_all(walk.woken);
-    weft__leave(self);
 }
 
 void weft__scope_cancel_services(struct weft__scope *s)
 {
     struct cancel_walk walk = {NULL, true};
-    struct weft__thread *self = weft__enter();
     lock_take(&s->lock);
     a_store(&s->service_cancel, 1, seq_cst);
     cancel_kick_tasks(&walk, s, true);
     cancel_walk_down(&walk, s);
     lock_drop(&s->lock);
     cancel_ready_all(walk.woken);
-    weft__leave(self);
 }
 
 void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
 {
     struct cancel_walk walk = {NULL, false};
-    struct weft__thread *self = weft__enter();
     lock_take(&s->lock);
     a_store(&start->cancel, 1, seq_cst);
     struct weft__task *task = start->task;
-    if (task && task->start == start) {
+    if (task) {
+        WEFT_CHECK(task->start == start);
         if (task->scope == s) {
             cancel_kick(&walk, task);
         }
@@ -156,7 +152,6 @@ void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
     }
     lock_drop(&s->lock);
     cancel_ready_all(walk.woken);
-    weft__leave(self);
 }
 
 void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task *, void *),
@@ -192,6 +187,8 @@ void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task 
 void weft_scope_cancel(weft_scope *scope)
 {
     struct weft__scope *s = weft__scope_of(scope);
+    struct weft__thread *self = weft__enter();
     WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
     weft__scope_cancel(s, WEFT__CAUSE_EXPLICIT);
+    weft__leave(self);
 }

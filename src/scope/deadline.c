@@ -33,7 +33,7 @@ void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
 {
     struct weft__runtime *rt = weft__runtime();
     struct weft__thread *self = weft__enter();
-    if (!rt) {
+    if (!rt || !s->in_run) {
         weft__panic("weft_scope_deadline: no runtime runs that could keep the time");
     }
     bool is_past = deadline_is_past(rt, when);
@@ -45,10 +45,10 @@ void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
         weft__clock_arm(self, rt, &s->timer, when);
     }
     lock_drop(&s->deadline_lock);
-    weft__leave(self);
     if (is_past) {
         weft__scope_cancel(s, WEFT__CAUSE_DEADLINE);
     }
+    weft__leave(self);
 }
 
 void weft__scope_drop_deadline(struct weft__scope *s)
@@ -67,7 +67,7 @@ void weft_scope_deadline(weft_scope *scope, int64_t when)
 
 int64_t weft_scope_deadline_effective(void)
 {
-    const struct weft__task *task = weft__self()->task;
+    const struct weft__task *task = weft__self_task();
     int64_t at = WEFT_NEVER;
     if (task->cancel && a_load(task->cancel, relaxed)) {
         return INT64_MIN;

@@ -22,7 +22,7 @@ struct weft__defer {
 
 int weft_defer(void (*fn)(void *arg), void *arg)
 {
-    struct weft__task *task = weft__self()->task;
+    struct weft__task *task = weft__self_task();
     struct weft__scope *s = task->scope;
     bool has_own = s && task->scope != task->home;
     if (!fn || (!has_own && !task->home)) {
@@ -45,20 +45,21 @@ int weft_defer(void (*fn)(void *arg), void *arg)
 void weft__defer_run(struct weft__defer **list)
 {
     struct weft__scope shield;
-    struct weft__runtime *rt = weft__runtime();
     if (!*list) {
         return;
     }
-    weft__scope_open(&shield, weft__self(), &(weft_scope_options){.name = "defer", .shield = true},
+    struct weft__thread *self = weft__enter();
+    weft__scope_open(&shield, self, &(weft_scope_options){.name = "defer", .shield = true},
                      __builtin_return_address(0));
-    if (rt) {
+    weft__leave(self);
+    if (shield.in_run) {
         weft__scope_set_deadline(&shield, weft_after(WEFT_DEFER_TIME_NS));
     }
     while (*list) {
-        struct weft__defer *defer = *list;
-        *list = defer->older;
-        defer->fn(defer->arg);
-        weft__free(defer);
+        struct weft__defer defer = **list;
+        weft__free(*list); /* first: a call that panics does not come back */
+        *list = defer.older;
+        defer.fn(defer.arg);
     }
     (void)weft__scope_close(&shield, __builtin_return_address(0)); /* no tasks, no failures */
 }
@@ -69,7 +70,7 @@ static WEFT_NORETURN void defer_end_task(struct weft__task *task)
     task->panicking = true;
     while (task->scope != task->home) {
         struct weft__scope *s = task->scope;
-        weft__scope_cancel(s, WEFT__CAUSE_EXPLICIT);
+        weft_scope_cancel((weft_scope *)s);
         (void)weft__scope_close(s, __builtin_return_address(0));
     }
     weft__owner_ops.finished(task, -WEFT_EPANIC);
@@ -79,7 +80,7 @@ static WEFT_NORETURN void defer_end_task(struct weft__task *task)
 void weft_panic(const char *format, ...)
 {
     char text[DEFER_PANIC_TEXT], label[96];
-    struct weft__task *task = weft__self()->task;
+    struct weft__task *task = weft__self_task();
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

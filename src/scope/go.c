@@ -43,7 +43,7 @@ int weft__go(struct weft__thread *self, struct weft__scope *s,
 {
     struct weft__runtime *rt = weft__runtime();
     struct weft__birth *birth;
-    if (!rt || a_load(&weft__forked, relaxed) || s->magic != WEFT__SCOPE_OPEN) {
+    if (!rt || a_load(&weft__forked, relaxed) || s->magic != WEFT__SCOPE_OPEN || !s->in_run) {
         return -WEFT_ESHUTDOWN;
     }
     enum weft_on on = request->options ? request->options->on : WEFT_TASK;
@@ -97,7 +97,7 @@ static void go_begun(struct weft__task *task)
     if (task->start) { /* it has a word of its own; the canceller must find it */
         lock_take(&s->lock);
         task->start->task = task;
-        if (a_load(&s->cancel, relaxed)) {
+        if (a_load(task->service ? &s->service_cancel : &s->cancel, relaxed)) {
             a_store(&task->start->cancel, 1, relaxed);
         }
         list_push_back(&s->tasks, &task->in_home);
@@ -109,10 +109,12 @@ static void go_begun(struct weft__task *task)
 
 /* ---- cancelled ---- */
 
-/* Every scope from the innermost up to the one cancelled by itself has cut a call short. */
+/* Every scope from the innermost up to the one cancelled by itself has cut a call short.  One that
+ * is not cancelled has not: it was the starter, or only services remain.  acquire: a child's word was
+ * set after its parent's. */
 static void go_delivered(struct weft__task *task)
 {
-    for (struct weft__scope *s = task->scope; s; s = s->parent) {
+    for (struct weft__scope *s = task->scope; s && a_load(&s->cancel, acquire); s = s->parent) {
         a_store(&s->delivered, 1, relaxed);
         if (a_load(&s->cause, relaxed) != WEFT__CAUSE_NONE || s->shield) {
             return;
@@ -173,7 +175,7 @@ static bool go_is_failure(struct weft__scope *s, const struct weft__task *task, 
 }
 
 /* What the outcome does to the scope.  The task still counts, so the scope is there. */
-static void go_settle(struct weft__scope *s, const struct weft__task *task, int rc)
+static void go_settle(struct weft__scope *s, struct weft__task *task, int rc)
 {
     bool cancel = false;
     lock_take(&s->lock);
@@ -188,6 +190,8 @@ static void go_settle(struct weft__scope *s, const struct weft__task *task, int 
     } else if (rc >= 0 && s->policy == WEFT_FIRST_OK && !s->has_success) {
         s->has_success = true;
         cancel = true;
+    } else if (rc == -WEFT_ECANCELED) {
+        go_delivered(task); /* it gave up by itself, having asked weft_cancelled */
     }
     lock_drop(&s->lock);
     if (cancel) {

@@ -55,7 +55,7 @@ int weft_run_with(int (*fn)(void *arg), void *arg, const weft_options *options)
     weft__scope_init_root(&root.scope, __builtin_return_address(0));
     root.fn = fn;
     root.arg = arg;
-    root.rc = -WEFT_ECANCELED;
+    root.rc = -WEFT_EPANIC; /* unless it returns */
     rc = weft__runtime_start(options ? options : &defaults, &root.scope, &rt);
     if (rc < 0) {
         return rc;

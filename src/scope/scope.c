@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/symbol.h"
+#include "core/runtime.h"
 #include "core/worker.h"
 #include "weft/err.h"
 
@@ -39,6 +40,7 @@ static void scope_init(struct weft__scope *s, const weft_scope_options *options,
     s->policy = (uint8_t)options->policy;
     s->shield = options->shield;
     s->under_service = false;
+    s->in_run = false;
     s->has_success = false;
     lock_init(&s->lock, WEFT_RANK_SCOPE);
     s->parent = NULL;
@@ -62,6 +64,7 @@ static void scope_link(struct weft__scope *s, struct weft__scope *parent, struct
 {
     lock_take(&parent->lock);
     s->parent = parent;
+    s->in_run = parent->in_run;
     list_push_back(&parent->children, &s->in_parent);
     if (parent->owner == owner) {
         parent->inner = s;
@@ -102,6 +105,7 @@ void weft__scope_open(struct weft__scope *s, struct weft__thread *self,
 void weft__scope_init_root(struct weft__scope *s, const void *site)
 {
     scope_init(s, &(weft_scope_options){.name = "root", .shield = true}, site);
+    s->in_run = true;
     a_store(&s->alive, 1, relaxed);
 }
 
@@ -148,8 +152,8 @@ static void scope_check_closer(const struct weft__scope *s, const struct weft__t
     }
 }
 
-/* Sleeps until none of the counted tasks is left.  Not cancellable. */
-static void scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct weft__thread **self,
+/* Sleeps until none of the counted tasks is left.  Not cancellable.  True: no task is left at all. */
+static bool scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct weft__thread **self,
                        const void *site)
 {
     lock_take(&s->lock);
@@ -164,7 +168,30 @@ static void scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct we
                                                        .is_uncancellable = true});
         lock_take(&s->lock);
     }
+    bool is_empty = a_load(&s->alive, relaxed) == 0 && a_load(&s->services, relaxed) == 0;
     lock_drop(&s->lock);
+    return is_empty;
+}
+
+/* The services are cancelled when only they remain; one that ends may start a task once more.  Each
+ * count is looked at under the lock, which the last task holds while it counts itself down. */
+static void scope_join(struct weft__scope *s, struct weft__thread **self, const void *site)
+{
+    while (!scope_wait(s, &s->alive, self, site)) {
+        weft__scope_cancel_services(s);
+        if (scope_wait(s, &s->services, self, site)) {
+            return;
+        }
+    }
+}
+
+/* What its owner would read if it had not opened the scope.  NULL: nothing cancels it from outside. */
+static const ATOMIC(uint32_t) *scope_outer_word(const struct weft__scope *s)
+{
+    if (!s->parent || s->shield) {
+        return NULL;
+    }
+    return s->parent == s->owner->home ? weft__scope_home_word(s->owner) : &s->parent->cancel;
 }
 
 static int scope_result(const struct weft__scope *s)
@@ -180,8 +207,9 @@ static int scope_result(const struct weft__scope *s)
     if (!a_load(&m->delivered, relaxed)) {
         return 0;
     }
-    bool outer = s->parent && !s->shield && a_load(&s->parent->cancel, relaxed);
-    return cause == WEFT__CAUSE_DEADLINE && !outer ? -WEFT_ETIMEDOUT : -WEFT_ECANCELED;
+    const ATOMIC(uint32_t) *outer = scope_outer_word(s);
+    bool is_outer = outer && a_load(outer, relaxed);
+    return cause == WEFT__CAUSE_DEADLINE && !is_outer ? -WEFT_ETIMEDOUT : -WEFT_ECANCELED;
 }
 
 static void scope_unlink(struct weft__scope *s, struct weft__task *owner)
@@ -209,22 +237,20 @@ int weft__scope_close(struct weft__scope *s, const void *site)
     struct weft__thread *self = weft__enter();
     struct weft__task *owner = self->task;
     scope_check_closer(s, owner, site);
-    scope_wait(s, &s->alive, &self, site);
-    if (a_load(&s->services, acquire) > 0) {
-        weft__scope_cancel_services(s);
-        self = weft__enter();
-        scope_wait(s, &s->services, &self, site);
-    }
+    scope_join(s, &self, site);
     weft__leave(self);
     weft__defer_run(&s->defers);
     self = weft__enter();
+    scope_join(s, &self, site); /* a deferred call may have started a task */
     weft__scope_drop_deadline(s);
     int rc = scope_result(s);
     struct weft__scope *root = !owner->home && s->parent && !s->parent->owner ? s->parent : NULL;
     scope_unlink(s, owner);
     s->magic = WEFT__SCOPE_CLOSED;
     if (root) {
+        (void)weft__runtime_pin(); /* this may end the run, and we go on a little longer */
         weft__scope_let_go(root);
+        weft__runtime_unpin();
     }
     weft__leave(self);
     return rc;
@@ -257,7 +283,7 @@ void weft_scope_leave(weft_scope *scope)
 {
     struct weft__scope *s = weft__scope_of(scope);
     if (s->magic == WEFT__SCOPE_OPEN) {
-        weft__scope_cancel(s, WEFT__CAUSE_EXPLICIT);
+        weft_scope_cancel(scope);
         weft_scope_end(scope);
     }
 }
@@ -297,7 +323,7 @@ bool weft_scope_delivered(const weft_scope *scope)
 
 bool weft_cancelled(void)
 {
-    const struct weft__task *task = weft__self()->task;
+    const struct weft__task *task = weft__self_task();
     return task->cancel && a_load(task->cancel, relaxed);
 }
 

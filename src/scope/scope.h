@@ -45,6 +45,7 @@ struct weft__scope {
     uint8_t policy;
     bool shield;
     bool under_service; /* its opener is a service of the parent: cancelled with the services */
+    bool in_run;        /* the root is above it, so the run lasts as long as it does */
     bool has_success;   /* WEFT_FIRST_OK: somebody won */
     struct weft__lock lock;
     struct weft__scope *parent;
@@ -71,7 +72,7 @@ struct weft__start {
     ATOMIC(uint32_t) cancel; /* the new task's word until it has started */
     struct weft__lock lock;
     struct weft__waitq starter;
-    struct weft__task *task; /* NULL before its first turn */
+    struct weft__task *task; /* under its home's lock; NULL before its first turn and once told */
     bool has_started, has_ended;
     int rc;
     void *value;
@@ -105,7 +106,7 @@ void weft__scope_init_root(struct weft__scope *s, const void *site);
 /* Counts down what holds the scope open; the last one wakes the closer, or stops the run. */
 void weft__scope_let_go(struct weft__scope *s);
 
-/* ---- cancel.c ---- */
+/* ---- cancel.c; the caller is inside, and stays so: a timer's call runs in the worker's loop ---- */
 
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause);
 void weft__scope_cancel_services(struct weft__scope *s);

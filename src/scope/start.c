@@ -30,6 +30,7 @@ static struct weft__start *start_detach(struct weft__task *task)
     lock_take(&home->lock);
     struct weft__start *start = task->start;
     task->start = NULL;
+    start->task = NULL; /* it may end before a starter who was cancelled looks for it */
     if (task->scope == home) {
         task->cancel = weft__scope_home_word(task);
     }
@@ -110,7 +111,6 @@ int weft_start_with(weft_scope *scope, int (*fn)(void *arg), const void *arg, si
                                                              .start = &start});
     if (rc == 0 && start_wait(&start, &self, false, site) < 0) {
         weft__scope_cancel_start(s, &start);
-        self = weft__enter();
         (void)start_wait(&start, &self, true, site);
         rc = start.has_started ? 0 : -WEFT_ECANCELED;
     } else if (rc == 0 && !start.has_started) {
