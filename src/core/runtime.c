@@ -455,11 +455,7 @@ static void runtime_count_hidden(struct weft__runtime *rt)
 /* What the runtime needs beside itself, in this order; undone from the step that failed. */
 static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *self)
 {
-    int rc = weft__offload_start(rt);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = weft__fatal_thread_begin(self);
+    int rc = weft__fatal_thread_begin(self);
     if (rc == 0) {
         runtime_seat_caller(rt, self);
         a_add(&rt->threads_live, 1, seq_cst);
@@ -471,7 +467,6 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
         runtime_unseat_caller(self);
         weft__fatal_thread_end(self);
     }
-    weft__offload_stop(rt);
     return rc;
 }
 
@@ -483,8 +478,14 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
     if (rc < 0) {
         return rc;
     }
+    rc = weft__offload_start(rt); /* before anybody can ask for its counters */
+    if (rc < 0) {
+        runtime_free(rt);
+        return rc;
+    }
     weft__post_init();
     if (!a_cas(&weft__runtime_now, &none, rt, acq_rel, relaxed)) {
+        weft__offload_stop(rt);
         runtime_free(rt);
         return -WEFT_EBUSY;
     }
@@ -493,6 +494,8 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
     rc = runtime_start_parts(rt, self);
     if (rc < 0) {
         runtime_retire();
+        weft__post_run(rt);
+        weft__offload_stop(rt);
         runtime_free(rt);
         return rc;
     }

@@ -18,8 +18,7 @@
 /* Read by one task after another, in which TSan sees no order; hence the NO_SANITIZE below. */
 static _Thread_local struct weft__thread *self_pointer;
 
-static struct weft__thread self_main; /* of the first thread that calls, usually main's: no heap */
-static ATOMIC(uint32_t) self_main_taken;
+static struct weft__thread self_main; /* of main's thread: not on the heap */
 static pthread_key_t self_key; /* its destructor tells us that a thread has ended */
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 
@@ -47,9 +46,7 @@ static WEFT_NO_SANITIZE void self_ended(void *arg)
     struct weft__thread *self = arg;
     self_pointer = NULL;
     weft__locals_unref(self->own.locals);
-    if (self == &self_main) {
-        a_store(&self_main_taken, 0, release); /* pairs with the xchg in self_attach */
-    } else {
+    if (self != &self_main) {
         weft__free(self);
     }
 }
@@ -65,7 +62,7 @@ static WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *self_attach(void)
 {
     struct weft__thread *self = &self_main;
     pthread_once(&self_once, self_init_process);
-    if (a_xchg(&self_main_taken, 1, acq_rel) != 0) { /* pairs with the release in self_ended */
+    if (weft__sys_gettid() != weft__sys_getpid()) {
         self = weft__alloc_zero(sizeof *self);
         if (!self) {
             weft__panic("no memory to make a thread known to Weft");

@@ -144,7 +144,8 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
     struct weft__stuck_report report = {.is_wanted = false};
     lock_take(&rt->threads_lock);
     struct weft__thread *sitter = a_load(&w->thread, relaxed);
-    bool is_inside = a_load(&sitter->inside, relaxed) != 0; /* spares it the barrier, no more */
+    /* Looked at before, to spare the barrier.  Nobody there yet: the start of its thread failed. */
+    bool is_inside = !sitter || a_load(&sitter->inside, relaxed) != 0;
     struct weft__list *node = is_inside ? NULL : list_pop_front(&rt->spares);
     if (!node) {
         lock_drop(&rt->threads_lock);

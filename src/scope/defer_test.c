@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "scope/scope.h"
-#include "scope/scope_probe.h"
+#include "tests/probe.h"
 
 /* What ran, in order, as letters. */
 static char defer_said[64];

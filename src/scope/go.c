@@ -110,8 +110,8 @@ static void go_begun(struct weft__task *task)
 /* ---- cancelled ---- */
 
 /* Every scope from the innermost up to the one cancelled by itself has cut a call short.  One that
- * is not cancelled has not: it was the starter, or only services remain.  acquire: a child's word was
- * set after its parent's. */
+ * is not cancelled has not: it was the starter, or only services remain.  acquire: a child's word
+ * was set after its parent's. */
 static void go_delivered(struct weft__task *task)
 {
     for (struct weft__scope *s = task->scope; s && a_load(&s->cancel, acquire); s = s->parent) {

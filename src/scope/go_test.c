@@ -1,4 +1,4 @@
-/* go_test.c - starting tasks, what their outcomes do to the scope, and what a task can say of itself.
+/* go_test.c - starting tasks, what outcomes do to the scope, and what tasks say of themselves.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/fault.h"
 #include "scope/scope.h"
-#include "scope/scope_probe.h"
+#include "tests/probe.h"
 
 /* ---- waiting and failing ---- */
 
@@ -23,7 +23,7 @@ TASK_TEST(t23_close_waits)
     EXPECT_TOOK(start, 10 * WEFT_SECOND);
 }
 
-/* A task fails at 1 s: the others see a cancel, the close returns after a cleanup of 3 s, at 4 s. */
+/* A task fails at 1 s: the others see a cancel; the close returns at 4 s, after 3 s of cleanup. */
 TASK_TEST(t21_failure_cancels_the_siblings)
 {
     weft_scope scope;
@@ -211,7 +211,7 @@ static int go_own_argument(void *arg)
     return rc;
 }
 
-/* weft_go said 0, then the cancel came: fn runs, its first call says -ECANCELED, it frees its own. */
+/* weft_go said 0, then came the cancel: fn runs, is refused its first call, and frees its own. */
 TASK_TEST(t26_a_started_task_does_run)
 {
     weft_scope scope;

@@ -152,7 +152,7 @@ static void scope_check_closer(const struct weft__scope *s, const struct weft__t
     }
 }
 
-/* Sleeps until none of the counted tasks is left.  Not cancellable.  True: no task is left at all. */
+/* Sleeps until none of the counted tasks is left.  Not cancellable.  True: no task is left. */
 static bool scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct weft__thread **self,
                        const void *site)
 {
@@ -185,13 +185,14 @@ static void scope_join(struct weft__scope *s, struct weft__thread **self, const 
     }
 }
 
-/* What its owner would read if it had not opened the scope.  NULL: nothing cancels it from outside. */
-static const ATOMIC(uint32_t) *scope_outer_word(const struct weft__scope *s)
+/* Would its owner be cancelled if it had not opened the scope? */
+static bool scope_is_cancelled_outside(const struct weft__scope *s)
 {
     if (!s->parent || s->shield) {
-        return NULL;
+        return false;
     }
-    return s->parent == s->owner->home ? weft__scope_home_word(s->owner) : &s->parent->cancel;
+    bool is_home = s->parent == s->owner->home;
+    return a_load(is_home ? weft__scope_home_word(s->owner) : &s->parent->cancel, relaxed) != 0;
 }
 
 static int scope_result(const struct weft__scope *s)
@@ -207,9 +208,8 @@ static int scope_result(const struct weft__scope *s)
     if (!a_load(&m->delivered, relaxed)) {
         return 0;
     }
-    const ATOMIC(uint32_t) *outer = scope_outer_word(s);
-    bool is_outer = outer && a_load(outer, relaxed);
-    return cause == WEFT__CAUSE_DEADLINE && !is_outer ? -WEFT_ETIMEDOUT : -WEFT_ECANCELED;
+    bool is_own = cause == WEFT__CAUSE_DEADLINE && !scope_is_cancelled_outside(s);
+    return is_own ? -WEFT_ETIMEDOUT : -WEFT_ECANCELED;
 }
 
 static void scope_unlink(struct weft__scope *s, struct weft__task *owner)

@@ -106,7 +106,7 @@ void weft__scope_init_root(struct weft__scope *s, const void *site);
 /* Counts down what holds the scope open; the last one wakes the closer, or stops the run. */
 void weft__scope_let_go(struct weft__scope *s);
 
-/* ---- cancel.c; the caller is inside, and stays so: a timer's call runs in the worker's loop ---- */
+/* ---- cancel.c; the caller is inside and stays so: a timer's call runs in a worker's loop ---- */
 
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause);
 void weft__scope_cancel_services(struct weft__scope *s);

@@ -1,13 +1,13 @@
-/* scope_model.c - every interleaving of a cancel's walk with opens, closes, first sleeps and starts.
+/* scope_model.c - every interleaving of a cancel's walk with opens, closes, sleeps and starts.
  *
- * It is cancel.c, scope.c, go.c, start.c and park.c themselves.  One task of the scope `home` opens and
- * closes scopes and at last sleeps, with nothing to wake it but a cancel; it is on a thread of its own,
- * so that it settles itself.  If the walk misses it, it sleeps for ever, which the explorer calls a
- * deadlock.
+ * It is cancel.c, scope.c, go.c, start.c and park.c themselves.  One task of scope `home` opens
+ * and closes scopes and at last sleeps, with nothing to wake it but a cancel; it is on a thread of
+ * its own, so that it settles itself.  If the walk misses it it sleeps for ever, which the explorer
+ * calls a deadlock.
  *
- * The lists and links lie in plain memory under the scopes' locks.  The explorer takes two states for
- * one when all operations have returned the same, so each critical section counts itself: in another
- * order they are other states.
+ * The lists and links lie in plain memory under the scopes' locks.  The explorer takes two states
+ * for one when all operations have returned the same, so each critical section counts itself: in
+ * another order they are other states.
  *
  * SPDX-License-Identifier: MIT
  */

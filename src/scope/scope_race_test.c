@@ -1,8 +1,8 @@
 /* scope_race_test.c - cancels, deadlines, opens, closes and ends that meet; and crowds.
  *
- * Each race is run many times on four workers and the real clock.  What is lost shows as a task that
- * sleeps for ever, which the runtime tells as a deadlock; what is touched too late shows under the
- * sanitizers.
+ * Each race is run many times on four workers and the real clock.  What is lost shows as a task
+ * that sleeps for ever, which the runtime tells as a deadlock; what is touched too late shows under
+ * the sanitizers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "scope/scope.h"
-#include "scope/scope_probe.h"
+#include "tests/probe.h"
 
 enum { RACE_DAY = 10000, RACE_NIGHT = 1000000, RACE_SPIN_MAX = 400 };
 

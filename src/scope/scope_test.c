@@ -5,12 +5,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "scope/scope.h"
-
 #include <string.h>
 
 #include "base/time.h"
-#include "scope/scope_probe.h"
+#include "scope/scope.h"
+#include "tests/probe.h"
 
 /* ---- cancelled ---- */
 
@@ -72,7 +71,7 @@ TASK_TEST(t03_the_earlier_deadline_counts)
     EXPECT_EQ(weft_scope_deadline_effective(), WEFT_NEVER);
 }
 
-/* A shield of 50 s in a scope of 5 s: a sleep of 10 s succeeds, the first call after it does not. */
+/* A shield of 50 s in a scope of 5 s: a sleep of 10 s succeeds, the first call after it not. */
 TASK_TEST(t04_shield_hides_the_outer_deadline)
 {
     weft_scope outer, shield;

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "scope/scope.h"
-#include "scope/scope_probe.h"
+#include "tests/probe.h"
 
 /* ---- weft_start ---- */
 
@@ -110,7 +110,7 @@ static int start_in_nested_scopes(void *arg)
     for (int i = 0; i < 3; i++) {
         weft_scope_open(&scopes[i]);
     }
-    EXPECT_EQ(weft_go(&scopes[1], probe_sleep, &(struct probe){99 * WEFT_SECOND, 0, NULL, NULL}), 0);
+    EXPECT_EQ(weft_go(&scopes[1], probe_sleep, &(struct probe){WEFT_NEVER, 0, NULL, NULL}), 0);
     int rc = weft_sleep(99 * WEFT_SECOND);
     EXPECT_EQ(rc, -WEFT_ECANCELED);
     for (int i = 2; i >= 0; i--) {
@@ -141,7 +141,7 @@ static int start_late_but_still(void *arg)
     EXPECT_EQ(weft_sleep(2 * WEFT_SECOND), 0);
     weft_started(start_value);
     EXPECT_EQ(weft_scope_close(&shield), 0);
-    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0); /* one like any other now, and its scope is not cancelled */
+    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0); /* now it obeys its scope, which is not cancelled */
     return 0;
 }
 
@@ -318,7 +318,7 @@ static int service_own_deadline(void *arg)
     weft_scope_open(&scope);
     weft_scope_deadline(&scope, weft_after(2 * WEFT_SECOND));
     EXPECT_EQ(weft_sleep(9 * WEFT_SECOND), -WEFT_ECANCELED);
-    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ETIMEDOUT); /* the outer cancel does not reach us yet */
+    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ETIMEDOUT); /* the outer cancel is not here yet */
     EXPECT_EQ(weft_sleep(WEFT_MS), 0);
     return 0;
 }
@@ -388,7 +388,8 @@ static int service_starter(void *arg)
     weft_scope *scope = ((void **)arg)[0], shield;
     int64_t *at = ((void **)arg)[1];
     weft_scope_open_with(&shield, &(weft_scope_options){.shield = true});
-    EXPECT_EQ(weft_start_with(scope, service_start_late, &at, sizeof at, &service_options, NULL), 0);
+    EXPECT_EQ(weft_start_with(scope, service_start_late, &at, sizeof at, &service_options, NULL),
+              0);
     EXPECT_EQ(weft_start_with(scope, service_start_late, &at, sizeof at, &service_options, NULL),
               -WEFT_ECANCELED);
     EXPECT_EQ(weft_scope_close(&shield), 0);

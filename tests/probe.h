@@ -1,9 +1,9 @@
-/* scope_probe.h - what the tests of this room have in common: a task that sleeps and tells.
+/* probe.h - tasks that sleep, clean up or count, and tell what happened to them.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef WEFT_SCOPE_SCOPE_PROBE_H
-#define WEFT_SCOPE_SCOPE_PROBE_H
+#ifndef WEFT_TESTS_PROBE_H
+#define WEFT_TESTS_PROBE_H
 
 #include <weft.h>
 
