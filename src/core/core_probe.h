@@ -1,5 +1,7 @@
 /* core_probe.h - what the tests of this room share: a gate, a captured stderr, patience.
  *
+ * Included after tests/test.h.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef WEFT_CORE_CORE_PROBE_H
@@ -8,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,13 +20,20 @@
 #include "core/core.h"
 #include "core/waitq.h"
 #include "core/worker.h"
-#include "tests/test.h"
 #include "weft/err.h"
+#include "weft/run.h"
 #include "weft/scope.h"
 #include "weft/time.h"
 
-/* What sanitizers cost; and how often to try for a time that a busy machine may spoil. */
-enum { PROBE_SLOW = WEFT_ASAN || WEFT_TSAN ? 10 : 1, PROBE_TRIES = 20 };
+enum { PROBE_TRIES = 20 }; /* for a time that a busy machine may spoil */
+
+/* By what to multiply a limit of time: sanitizers cost, and so do other programs meanwhile. */
+static inline int64_t probe_patience(void)
+{
+    double load = 0;
+    bool is_busy = getloadavg(&load, 1) == 1 && load > (double)weft_cpus();
+    return (WEFT_ASAN || WEFT_TSAN ? 10 : 1) * (is_busy ? 10 : 1);
+}
 
 /* ---- a gate: permits, waited for in order; the smallest user of park.h ---- */
 
@@ -102,6 +112,18 @@ static inline struct probe_capture probe_capture_begin(void)
     EXPECT_EQ(fcntl(capture.file, F_SETFL, O_APPEND), 0);
     EXPECT_EQ(dup2(capture.file, STDERR_FILENO), STDERR_FILENO);
     return capture;
+}
+
+/* Waits, for as long as the test may run, until that was written. */
+static inline void probe_capture_await(const struct probe_capture *capture, const char *part)
+{
+    static char text[64 * 1024];
+    ssize_t n;
+    do {
+        sched_yield();
+        n = pread(capture->file, text, sizeof text - 1, 0);
+        text[n > 0 ? n : 0] = '\0';
+    } while (!strstr(text, part));
 }
 
 /* What was written since, as a string; also passed on to where it would have gone. */

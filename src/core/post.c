@@ -22,20 +22,21 @@ struct post_cell {
 static struct post_cell post_cells[WEFT_POSTS_MAX];
 static struct weft__ring_slot post_free_slots[2 * WEFT_POSTS_MAX], post_full_slots[WEFT_POSTS_MAX];
 static struct weft__ring post_free, post_full;
-static ATOMIC(uint32_t) post_ready;
+static pthread_once_t post_once = PTHREAD_ONCE_INIT;
 
-void weft__post_init(void)
+static void post_init_once(void)
 {
-    if (a_load(&post_ready, acquire)) {
-        return;
-    }
     ring_init(&post_free, post_free_slots, WEFT_ARRAY_SIZE(post_free_slots));
     ring_init(&post_full, post_full_slots, WEFT_POSTS_MAX);
     for (size_t i = 0; i < WEFT_POSTS_MAX; i++) {
         bool pushed = ring_push(&post_free, &post_cells[i]);
         WEFT_CHECK(pushed);
     }
-    a_store(&post_ready, 1, release);
+}
+
+void weft__post_init(void)
+{
+    pthread_once(&post_once, post_init_once);
 }
 
 int weft_post(void (*fn)(void *arg), void *arg)

@@ -1,5 +1,5 @@
-/* runtime_test.c - starting and stopping: promises S3, S8, S9, S10, counters, and each call that may
- * fail failing in turn.
+/* runtime_test.c - starting and stopping: promises S3, S8, S9, S10, counters, and each call that
+ * may fail failing in turn.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,6 +10,8 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
+#include "tests/test.h"
+
 #include "core/core_probe.h"
 
 /* ---- S3: a parked system uses no CPU ---- */
@@ -65,7 +67,7 @@ static void parked_run(size_t workers)
     for (int i = 0; i < 5 && (cpu_ns > 5 * WEFT_MS || switches > 20); i++) {
         EXPECT_EQ(weft_run_with(parked_main, args, &(weft_options){.workers = workers}), 0);
     }
-    EXPECT(cpu_ns <= 5 * WEFT_MS * PROBE_SLOW);
+    EXPECT(cpu_ns <= 5 * WEFT_MS * probe_patience());
     if (!WEFT_TSAN) { /* it has a thread of its own that gets up often */
         EXPECT(switches <= 20);
     }

@@ -136,7 +136,7 @@ static void task_entry(void *arg)
     struct weft__thread *self = weft__self();
     weft__arrive(self);
     self = weft__self();
-    weft__owner_ops.begun(task); /* not before: it locks, and who left may have held a scope's lock */
+    weft__owner_ops.begun(task); /* not before: it locks, and who left may have held a lock */
     weft__leave(self);
     weft__owner_ops.finished(task, task->fn(task->arg));
     weft__task_exit(weft__enter());
@@ -206,6 +206,11 @@ void weft__task_run_on_thread(struct weft__thread *self, struct weft__birth *bir
     jmp_buf end;
     task_fill(task, self->runtime, birth);
     task->on_thread = true;
+    void *lo;
+    size_t size;
+    if (weft__sys_thread_stack(&lo, &size) == 0) { /* so that an overflow can be told as one */
+        task->stack = (struct weft__stack){.lo = lo, .size = size};
+    }
     weft__owner_ops.begun(task);
     self->end = &end;
     if (setjmp(end) == 0) {

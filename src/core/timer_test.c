@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "tests/test.h"
+
 #include "core/core_probe.h"
 #include "tests/crowd.h"
 

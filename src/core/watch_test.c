@@ -8,6 +8,8 @@
  */
 #include "core/watch.h"
 
+#include "tests/test.h"
+
 #include "core/core_probe.h"
 #include "weft/run.h"
 
@@ -19,6 +21,7 @@ struct stuck_plan {
     bool tells;
     int pipe[2];
     weft_scope *scope;
+    const struct probe_capture *capture;
     ATOMIC(uint32_t) running, release, done, came_back;
     ATOMIC(int64_t) first_at;
     int64_t first_ns, all_ns; /* measured */
@@ -119,12 +122,12 @@ static void stuck_run(struct stuck_plan *plan)
 static void stuck_expect(struct stuck_plan what)
 {
     int64_t best = WEFT_NEVER;
-    for (int i = 0; i < PROBE_TRIES && best >= 20 * WEFT_MS * PROBE_SLOW; i++) {
+    for (int i = 0; i < PROBE_TRIES && best >= 20 * WEFT_MS * probe_patience(); i++) {
         struct stuck_plan plan = what;
         stuck_run(&plan);
         best = weft__min(best, plan.first_ns);
     }
-    EXPECT(best < 20 * WEFT_MS * PROBE_SLOW);
+    EXPECT(best < 20 * WEFT_MS * probe_patience());
 }
 
 TEST(s1_one_worker_spins)
@@ -252,14 +255,14 @@ static int late_main(void *arg)
 static void late_expect(size_t workers, size_t stuck, int64_t limit_ns)
 {
     int64_t best = WEFT_NEVER;
-    for (int i = 0; i < PROBE_TRIES && best >= limit_ns * PROBE_SLOW; i++) {
+    for (int i = 0; i < PROBE_TRIES && best >= limit_ns * probe_patience(); i++) {
         struct late_plan plan = {.stuck = {.workers = workers, .stuck = stuck}};
         EXPECT_EQ(weft_run_with(late_main, &plan,
                                 &(weft_options){.workers = workers, .quiet = true}),
                   0);
         best = weft__min(best, plan.late_ns);
     }
-    EXPECT(best < limit_ns * PROBE_SLOW);
+    EXPECT(best < limit_ns * probe_patience());
 }
 
 TEST(s6_timer_with_a_free_worker)
@@ -305,7 +308,7 @@ static void *spares_release(void *arg)
 {
     struct stuck_plan *plan = arg;
     probe_await(&plan->running, SPARES_MAX + 1);
-    weft__time_sleep_until(weft__time_now() + 30 * WEFT_MS); /* for the log line, not for luck */
+    probe_capture_await(plan->capture, "all 2 spare threads are stuck");
     EXPECT_EQ(a_load(&plan->running, acquire), SPARES_MAX + 1);
     a_store(&plan->release, 1, release);
     return NULL;
@@ -315,8 +318,8 @@ TEST(s7_spares_are_bounded_and_go_away)
 {
     char text[4096];
     pthread_t outside;
-    struct stuck_plan plan = {.stuck = SPARES_MAX + 3};
     struct probe_capture capture = probe_capture_begin();
+    struct stuck_plan plan = {.stuck = SPARES_MAX + 3, .capture = &capture};
     EXPECT_EQ(pthread_create(&outside, NULL, spares_release, &plan), 0);
     EXPECT_EQ(weft_run_with(spares_main, &plan,
                             &(weft_options){.workers = 1,

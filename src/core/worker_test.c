@@ -5,6 +5,8 @@
 #include "core/worker.h"
 
 #include "base/alloc.h"
+#include "tests/test.h"
+
 #include "core/core_probe.h"
 #include "weft/run.h"
 

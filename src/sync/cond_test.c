@@ -12,7 +12,7 @@ struct cond_probe {
     weft_cond cond;
     weft_scope scope;
     ATOMIC(int) woken, cancelled, next;
-    int tickets, rounds, seed, waiting;
+    int tickets, rounds, waiting;
     int order[8];
 };
 
@@ -262,16 +262,6 @@ TASK_TEST(cond_signalled_then_cancelled)
     EXPECT_EQ(a_load(&p.woken, relaxed), 1);
 }
 
-static int cond_cancel_soon(void *arg)
-{
-    struct cond_probe *p = probe_arg(arg);
-    struct weft__rng rng;
-    weft__rng_seed(&rng, (uint64_t)p->seed);
-    probe_dawdle(&rng);
-    weft_scope_cancel(&p->scope);
-    return 0;
-}
-
 /* Is cancelled, or passes the signal on. */
 static int cond_relay(void *arg)
 {
@@ -291,20 +281,18 @@ static int cond_relay(void *arg)
 static void cond_race_signal_cancel(int rounds)
 {
     struct weft__rng rng;
+    struct probe_canceller canceller;
     weft__rng_seed(&rng, 20);
+    probe_canceller_start(&canceller);
     for (int i = 0; i < rounds; i++) {
-        struct cond_probe p = {.seed = i};
-        weft_scope all, cancels;
+        struct cond_probe p = {0};
+        weft_scope all;
         weft_scope_open(&all);
         weft_scope_open(&p.scope);
         probe_go(&p.scope, cond_relay, &p);
         probe_go(&all, cond_wait_for_all, &p);
         EXPECT_EQ(weft_yield(), 0);
-        weft_scope_open(&cancels);
-        probe_go(&cancels, cond_cancel_soon, &p);
-        if (i % 3 == 0) {
-            (void)weft_yield();
-        }
+        probe_canceller_aim(&canceller, &p.scope);
         probe_dawdle(&rng);
         while (weft_mutex_try_lock(&p.mutex) < 0) {
             a_relax();
@@ -312,7 +300,7 @@ static void cond_race_signal_cancel(int rounds)
         p.tickets = 1;
         weft_cond_signal(&p.cond);
         weft_mutex_unlock(&p.mutex);
-        (void)weft_scope_close(&cancels);
+        probe_canceller_await(&canceller);
         int rc = weft_scope_close(&p.scope);
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
         EXPECT_EQ(weft_scope_close(&all), 0);
@@ -320,6 +308,7 @@ static void cond_race_signal_cancel(int rounds)
         weft_cond_fini(&p.cond);
         weft_mutex_fini(&p.mutex);
     }
+    probe_canceller_stop(&canceller);
 }
 
 TASK_TEST(cond_signal_against_cancel)

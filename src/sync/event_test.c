@@ -10,7 +10,7 @@ struct event_probe {
     weft_event event, never;
     weft_scope scope;
     ATOMIC(int) woken;
-    int rc, next_rc, seed;
+    int rc, next_rc;
 };
 
 static weft_event event_static = WEFT_EVENT_INIT;
@@ -160,36 +160,24 @@ static int event_try_to_wait(void *arg)
     return 0;
 }
 
-static int event_cancel_soon(void *arg)
-{
-    struct event_probe *p = probe_arg(arg);
-    struct weft__rng rng;
-    weft__rng_seed(&rng, (uint64_t)p->seed);
-    probe_dawdle(&rng);
-    weft_scope_cancel(&p->scope);
-    return 0;
-}
-
 static void event_race_set_cancel(int rounds)
 {
     struct weft__rng rng;
+    struct probe_canceller canceller;
     weft__rng_seed(&rng, 12);
+    probe_canceller_start(&canceller);
     for (int i = 0; i < rounds; i++) {
-        struct event_probe p = {.seed = i};
-        weft_scope all, cancels;
+        struct event_probe p = {0};
+        weft_scope all;
         weft_scope_open(&all);
         weft_scope_open(&p.scope);
         probe_go(&p.scope, event_try_to_wait, &p);
         probe_go(&all, event_try_to_wait, &p);
         EXPECT_EQ(weft_yield(), 0);
-        weft_scope_open(&cancels);
-        probe_go(&cancels, event_cancel_soon, &p);
-        if (i % 3 == 0) {
-            (void)weft_yield();
-        }
+        probe_canceller_aim(&canceller, &p.scope);
         probe_dawdle(&rng);
         weft_event_set(&p.event);
-        (void)weft_scope_close(&cancels);
+        probe_canceller_await(&canceller);
         int rc = weft_scope_close(&p.scope);
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
         EXPECT_EQ(weft_scope_close(&all), 0);
@@ -197,6 +185,7 @@ static void event_race_set_cancel(int rounds)
         EXPECT(weft_event_is_set(&p.event));
         weft_event_fini(&p.event);
     }
+    probe_canceller_stop(&canceller);
 }
 
 TASK_TEST(event_set_against_cancel)

@@ -11,7 +11,6 @@ struct latch_probe {
     weft_scope scope;
     ATOMIC(int) woken;
     int parts[16];
-    int seed;
 };
 
 struct latch_part {
@@ -117,43 +116,32 @@ TASK_TEST(latch_wait_is_cancelled)
     weft_latch_fini(&p.latch);
 }
 
-static int latch_cancel_soon(void *arg)
-{
-    struct latch_probe *p = probe_arg(arg);
-    struct weft__rng rng;
-    weft__rng_seed(&rng, (uint64_t)p->seed);
-    probe_dawdle(&rng);
-    weft_scope_cancel(&p->scope);
-    return 0;
-}
-
 static void latch_race_down_cancel(int rounds)
 {
     struct weft__rng rng;
+    struct probe_canceller canceller;
     weft__rng_seed(&rng, 20);
+    probe_canceller_start(&canceller);
     for (int i = 0; i < rounds; i++) {
-        struct latch_probe p = {.latch = WEFT_LATCH_INIT(2), .seed = i};
-        weft_scope all, cancels;
+        struct latch_probe p = {.latch = WEFT_LATCH_INIT(2)};
+        weft_scope all;
         weft_scope_open(&all);
         weft_scope_open(&p.scope);
         probe_go(&p.scope, latch_try_to_wait, &p);
         probe_go(&all, latch_try_to_wait, &p);
         EXPECT_EQ(weft_yield(), 0);
-        weft_scope_open(&cancels);
-        probe_go(&cancels, latch_cancel_soon, &p);
-        if (i % 3 == 0) {
-            (void)weft_yield();
-        }
+        probe_canceller_aim(&canceller, &p.scope);
         weft_latch_down(&p.latch, 1);
         probe_dawdle(&rng);
         weft_latch_down(&p.latch, 1);
-        (void)weft_scope_close(&cancels);
+        probe_canceller_await(&canceller);
         int rc = weft_scope_close(&p.scope);
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
         EXPECT_EQ(weft_scope_close(&all), 0);
         EXPECT(a_load(&p.woken, relaxed) >= 1);
         weft_latch_fini(&p.latch);
     }
+    probe_canceller_stop(&canceller);
 }
 
 TASK_TEST(latch_down_against_cancel)

@@ -295,38 +295,26 @@ TASK_TEST(mutex_goes_to_the_one_behind_a_cancelled)
     weft_mutex_fini(&p.mutex);
 }
 
-static int mutex_cancel_soon(void *arg)
-{
-    struct mutex_probe *p = probe_arg(arg);
-    struct weft__rng rng;
-    weft__rng_seed(&rng, (uint64_t)p->next);
-    probe_dawdle(&rng);
-    weft_scope_cancel(&p->scope);
-    return 0;
-}
-
 /* One waiter is cancelled while the mutex is let go; one that is not must always get it. */
 static void mutex_race_unlock_cancel(int rounds)
 {
     struct weft__rng rng;
+    struct probe_canceller canceller;
     weft__rng_seed(&rng, 15);
+    probe_canceller_start(&canceller);
     for (int i = 0; i < rounds; i++) {
-        struct mutex_probe p = {.next = i};
-        weft_scope all, cancels;
+        struct mutex_probe p = {0};
+        weft_scope all;
         EXPECT_EQ(weft_mutex_lock(&p.mutex), 0);
         weft_scope_open(&all);
         weft_scope_open(&p.scope);
         probe_go(&p.scope, mutex_try_to_take, &p);
         probe_go(&all, mutex_try_to_take, &p);
         EXPECT_EQ(weft_yield(), 0);
-        weft_scope_open(&cancels);
-        probe_go(&cancels, mutex_cancel_soon, &p);
-        if (i % 3 == 0) {
-            (void)weft_yield();
-        }
+        probe_canceller_aim(&canceller, &p.scope);
         probe_dawdle(&rng);
         weft_mutex_unlock(&p.mutex);
-        (void)weft_scope_close(&cancels);
+        probe_canceller_await(&canceller);
         int rc = weft_scope_close(&p.scope);
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
         EXPECT_EQ(weft_scope_close(&all), 0);
@@ -336,6 +324,7 @@ static void mutex_race_unlock_cancel(int rounds)
         weft_mutex_unlock(&p.mutex);
         weft_mutex_fini(&p.mutex);
     }
+    probe_canceller_stop(&canceller);
 }
 
 TASK_TEST(t15_unlock_against_cancel)

@@ -10,7 +10,7 @@ struct sem_probe {
     weft_sem sem;
     weft_scope scope;
     ATOMIC(int) taken, next;
-    int rounds, seed;
+    int rounds;
     int order[8];
 };
 
@@ -178,38 +178,26 @@ TASK_TEST(sem_unit_passes_by_the_cancelled)
     weft_sem_fini(&p.sem);
 }
 
-static int sem_cancel_soon(void *arg)
-{
-    struct sem_probe *p = probe_arg(arg);
-    struct weft__rng rng;
-    weft__rng_seed(&rng, (uint64_t)p->seed);
-    probe_dawdle(&rng);
-    weft_scope_cancel(&p->scope);
-    return 0;
-}
-
 /* Two waiters, one of them cancelled while two units are posted: nothing is lost. */
 static void sem_race_post_cancel(int rounds)
 {
     struct weft__rng rng;
+    struct probe_canceller canceller;
     weft__rng_seed(&rng, 16);
+    probe_canceller_start(&canceller);
     for (int i = 0; i < rounds; i++) {
-        struct sem_probe p = {.seed = i};
-        weft_scope all, cancels;
+        struct sem_probe p = {0};
+        weft_scope all;
         weft_scope_open(&all);
         weft_scope_open(&p.scope);
         probe_go(&p.scope, sem_try_to_take, &p);
         probe_go(&all, sem_try_to_take, &p);
         EXPECT_EQ(weft_yield(), 0);
-        weft_scope_open(&cancels);
-        probe_go(&cancels, sem_cancel_soon, &p);
-        if (i % 3 == 0) {
-            (void)weft_yield();
-        }
+        probe_canceller_aim(&canceller, &p.scope);
         probe_dawdle(&rng);
         weft_sem_post(&p.sem);
         weft_sem_post(&p.sem);
-        (void)weft_scope_close(&cancels);
+        probe_canceller_await(&canceller);
         int rc = weft_scope_close(&p.scope);
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
         EXPECT_EQ(weft_scope_close(&all), 0);
@@ -217,6 +205,7 @@ static void sem_race_post_cancel(int rounds)
         EXPECT(a_load(&p.taken, relaxed) >= 1);
         weft_sem_fini(&p.sem);
     }
+    probe_canceller_stop(&canceller);
 }
 
 TASK_TEST(t16_post_against_cancel)

@@ -6,6 +6,7 @@
 #define WEFT_SYNC_SYNC_PROBE_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,58 @@ static inline void probe_dawdle(struct weft__rng *rng)
 {
     for (uint64_t n = weft__rng_below(rng, 40); n > 0; n--) {
         a_relax();
+    }
+}
+
+/* A plain thread that cancels scopes, so that they are cancelled at the very time at which
+ * something else is done to their tasks. */
+struct probe_canceller {
+    pthread_t thread;
+    ATOMIC(weft_scope *) box;
+    ATOMIC(uint32_t) stop;
+};
+
+static inline void *probe_canceller_main(void *arg)
+{
+    struct probe_canceller *c = arg;
+    struct weft__rng rng;
+    weft__rng_seed(&rng, 1);
+    while (!a_load(&c->stop, acquire)) {
+        weft_scope *scope = a_load(&c->box, acquire);
+        if (scope) {
+            probe_dawdle(&rng);
+            weft_scope_cancel(scope);
+            a_store(&c->box, NULL, release);
+        } else {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+static inline void probe_canceller_start(struct probe_canceller *c)
+{
+    *c = (struct probe_canceller){.box = NULL};
+    EXPECT_EQ(pthread_create(&c->thread, NULL, probe_canceller_main, c), 0);
+}
+
+static inline void probe_canceller_stop(struct probe_canceller *c)
+{
+    a_store(&c->stop, 1, release);
+    EXPECT_EQ(pthread_join(c->thread, NULL), 0);
+}
+
+/* Cancels the scope soon. */
+static inline void probe_canceller_aim(struct probe_canceller *c, weft_scope *scope)
+{
+    a_store(&c->box, scope, release);
+}
+
+/* Returns when it has. */
+static inline void probe_canceller_await(struct probe_canceller *c)
+{
+    while (a_load(&c->box, acquire)) {
+        (void)weft_yield();
     }
 }
 
