@@ -64,7 +64,7 @@ OTHER_SOURCES = (".cpp", ".cc", ".go", ".erl")
 SKIPPED_DIRS = {".git", "build", "__pycache__", ".cache"}
 # Files built in another's place, so that both may use the same names.
 STAND_IN = re.compile(r"ctx_\w+\.c$|atomic_check\.h$")
-NEIGHBOURS = re.compile(r"_(test|model|fuzz|bench)\.c$")
+NEIGHBOURS = re.compile(r"_(test|model|fuzz|bench)\.c$|_probe\.h$")  # a probe: what tests share
 
 # ---- files -------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 #ifndef WEFT_CORE_CLOCK_H
 #define WEFT_CORE_CLOCK_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 /* Never sleeps.  rt may be NULL: the real clock. */
 int64_t weft__now(struct weft__runtime *rt);

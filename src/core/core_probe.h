@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "base/time.h"
 #include "core/core.h"
+#include "core/self.h"
 #include "core/waitq.h"
 #include "core/worker.h"
 #include "weft/err.h"

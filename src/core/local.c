@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "core/core.h"
+#include "core/self.h"
 #include "weft/err.h"
 
 struct local_entry {

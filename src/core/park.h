@@ -35,7 +35,7 @@
 #ifndef WEFT_CORE_PARK_H
 #define WEFT_CORE_PARK_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 /* ---- the wait word: sequence:48 outcome:14 state:2; before it is claimed, the outcome's place
  * holds one flag: firm, not to be cancelled ---- */

@@ -440,8 +440,9 @@ void weft__runtime_stop(struct weft__runtime *rt)
     weft__idle_wake_all(rt);
 }
 
-/* ThreadSanitizer runs threads of its own beside ours, at the latest when we have started one.  They
- * block every signal; so does a thread of anybody that is just being born, hence the one look. */
+/* ThreadSanitizer runs threads of its own beside ours, at the latest when we have started one.
+ * They block every signal; so does a thread of anybody that is just being born, hence the one
+ * look. */
 static void runtime_count_hidden(struct weft__runtime *rt)
 {
     if (WEFT_TSAN) {

@@ -5,7 +5,7 @@
 #ifndef WEFT_CORE_RUNTIME_H
 #define WEFT_CORE_RUNTIME_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 enum weft__stopping {
     WEFT__STOP_NOT = 0,

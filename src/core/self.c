@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "core/core.h"
+#include "core/self.h"
 #include "core/local.h"
 #include "core/task.h"
 

@@ -6,7 +6,7 @@
 #ifndef WEFT_CORE_TASK_H
 #define WEFT_CORE_TASK_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 /* What upstairs says of a task to be. */
 struct weft__birth_request {

@@ -5,7 +5,7 @@
 #ifndef WEFT_CORE_WORKER_H
 #define WEFT_CORE_WORKER_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 /* Never sleeps.  Makes a task ready that the caller has claimed: into the next slot of the caller's
  * worker, or the inject queue; or wakes its thread.  The caller is inside. */

@@ -1,0 +1,61 @@
+/* self.h - which thread am I, and may I touch my seat.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_CORE_SELF_H
+#define WEFT_CORE_SELF_H
+
+#include "core/core.h"
+
+/* The calling thread as Weft knows it, made known at the first call.  Out of line, so that no
+ * compiler keeps its result across a switch.  Panics when memory for it cannot be had. */
+struct weft__thread *weft__self(void);
+struct weft__thread *weft__self_or_null(void);
+
+/* The calling task, for calls that do not enter.  ThreadSanitizer does not see the look at the
+ * thread, which for it nothing orders after the thread's beginning. */
+struct weft__task *weft__self_task(void);
+
+void weft__self_bind(struct weft__thread *thread); /* the runtime's own threads; NULL unbinds */
+
+/* Foreign threads parked in a wait of ours now. */
+extern ATOMIC(uint32_t) weft__foreign_parked;
+extern ATOMIC(uint32_t) weft__foreign_seen; /* ever attached */
+
+/* The runtime of this process, NULL outside weft_run. */
+extern ATOMIC(struct weft__runtime *) weft__runtime_now;
+extern ATOMIC(uint32_t) weft__forked;        /* this process was forked from a running runtime */
+extern ATOMIC(uint32_t) weft__enter_fences;  /* 1: no membarrier here, so enter pays a fence */
+
+static inline struct weft__runtime *weft__runtime(void)
+{
+    return a_load(&weft__runtime_now, acquire);
+}
+
+/* From here to leave the thread keeps its seat.  The plain store is ordered against the watchdog's
+ * reading by the membarrier in watch_take (or, without that call, by the fence here). */
+static inline struct weft__thread *weft__enter(void)
+{
+    struct weft__thread *self = weft__self();
+    weft__san_hide(); /* what is private to a seat or thread has no order that TSan could see */
+    a_store(&self->inside, 1, relaxed);
+    a_compiler_fence();
+    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+        a_fence(seq_cst);
+    }
+    return self;
+}
+
+/* Pairs with the acquire in watch_take: what was done to the seat is seen by who gets it next. */
+static inline void weft__leave(struct weft__thread *self)
+{
+    a_store(&self->inside, 0, release);
+    weft__san_show();
+}
+
+static inline struct weft__worker *weft__seat(struct weft__thread *self)
+{
+    return a_load(&self->seat, acquire);
+}
+
+#endif
