@@ -114,12 +114,12 @@ static void stall_expect_saved(size_t workers, bool knows_weft, bool virtual_clo
     struct probe_capture capture = probe_capture_begin();
     pthread_t thread;
     EXPECT_EQ(pthread_create(&thread, NULL, saviour_thread, &saviour), 0);
-    EXPECT_EQ(weft_run_with(stall_main, &stall,
-                            &(weft_options){.workers = workers, .virtual_clock = virtual_clock}),
-              0);
-    pthread_join(thread, NULL);
+    int rc = weft_run_with(stall_main, &stall,
+                           &(weft_options){.workers = workers, .virtual_clock = virtual_clock});
     probe_capture_end(&capture, text, sizeof text);
+    pthread_join(thread, NULL);
     EXPECT_STR(text, "");
+    EXPECT_EQ(rc, 0);
 }
 
 TEST(deadlock_not_while_a_plain_thread_runs)

@@ -236,6 +236,7 @@ struct weft__runtime {
     WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) external; /* outside activities that will wake
                                                               * a task: blocking calls that run,
                                                               * tasks on threads not parked */
+    ATOMIC(uint32_t) external_ends;                            /* how many of these have ended */
     ATOMIC(int64_t) virtual_now;
     ATOMIC(int64_t) coarse_now; /* the last look at the clock, a moment ago */
     ATOMIC(uint32_t) stopping;

@@ -7,6 +7,8 @@
  */
 #include "core/inject.h"
 
+#include "core/idle.h"
+#include "core/runtime.h"
 #include "core/worker.h"
 
 #define INJECT_BATCH_MAX 128
@@ -20,6 +22,17 @@ void weft__inject_init(struct weft__inject *inject)
 void weft__inject_push(struct weft__runtime *rt, struct weft__runnable *item)
 {
     mpsc_push(&rt->inject.queue, &item->node);
+}
+
+void weft__inject_from(struct weft__thread *self, struct weft__runtime *rt,
+                       struct weft__runnable *item)
+{
+    bool is_pinned = !self->runtime && weft__runtime_pin() != NULL;
+    weft__inject_push(rt, item);
+    weft__idle_wake(rt);
+    if (is_pinned) {
+        weft__runtime_unpin();
+    }
 }
 
 static struct weft__runnable *inject_pop(struct weft__inject *inject)

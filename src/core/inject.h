@@ -10,7 +10,12 @@
 
 void weft__inject_init(struct weft__inject *inject);
 
-/* Never sleeps.  Any thread. */
+/* Never sleeps.  Puts something in and sees to it that a worker comes for it.  By any thread: one
+ * that nobody waits for may find that the run has ended meanwhile, and must not touch it then. */
+void weft__inject_from(struct weft__thread *self, struct weft__runtime *rt,
+                       struct weft__runnable *item);
+
+/* Never sleeps.  Any thread; the caller wakes somebody, while something holds the run open. */
 void weft__inject_push(struct weft__runtime *rt, struct weft__runnable *item);
 
 /* Never sleeps.  Takes the oldest for the worker to run, and a fair share of the rest into the

@@ -237,6 +237,7 @@ static void *offload_main(void *arg)
     struct weft__offload *pool = me->pool;
     weft__self_bind(&me->self); /* or it would be made known, by memory that may not be there */
     a_store(&me->self.tid, weft__sys_gettid(), relaxed);
+    a_add(&pool->runtime->threads_live, 1, seq_cst);
     lock_take(&pool->lock);
     pool->starting_count--;
     for (;;) {
@@ -292,11 +293,9 @@ static int offload_start_thread(struct weft__offload *pool)
     }
     weft__runtime_init_thread(NULL, &thread->self);
     thread->pool = pool;
-    a_add(&pool->runtime->threads_live, 1, seq_cst);
     int rc = weft__sys_thread_start(offload_main, thread, OFFLOAD_STACK, "weft-blocking",
                                     &thread->handle);
     if (rc < 0) {
-        a_sub(&pool->runtime->threads_live, 1, seq_cst);
         weft__free(thread);
         return rc;
     }

@@ -13,7 +13,6 @@
 /* A blocking call that says when it runs and stays until it is let go. */
 struct block {
     ATOMIC(uint32_t) running, let_go, released;
-    uint32_t most;
     ATOMIC(uint32_t) now;
     int rc;
 };
@@ -21,8 +20,7 @@ struct block {
 static int block_fn(void *arg)
 {
     struct block *block = arg;
-    uint32_t now = a_add(&block->now, 1, acq_rel) + 1;
-    block->most = weft__max(block->most, now); /* meant for few threads: see block_count */
+    a_add(&block->now, 1, acq_rel);
     a_add(&block->running, 1, release);
     probe_await(&block->let_go, 1);
     a_sub(&block->now, 1, acq_rel);

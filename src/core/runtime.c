@@ -97,6 +97,7 @@ static void *runtime_thread_main(void *arg)
     struct weft__thread *self = arg;
     weft__self_bind(self);
     a_store(&self->tid, weft__sys_gettid(), relaxed);
+    a_add(&self->runtime->threads_live, 1, seq_cst);
     weft__san_init_thread(&self->base_san);
     if (weft__fatal_thread_begin(self) != 0) {
         weft__log("no memory for a signal stack: a stack overflow on this thread would be a bare "
@@ -124,11 +125,9 @@ static void *runtime_thread_main(void *arg)
 static int runtime_launch_thread(struct weft__runtime *rt, struct weft__thread *thread,
                                  size_t stack_size, const char *name)
 {
-    a_add(&rt->threads_live, 1, seq_cst);
     int rc = weft__sys_thread_start(runtime_thread_main, thread, stack_size, name,
                                     &thread->handle);
     if (rc < 0) {
-        a_sub(&rt->threads_live, 1, seq_cst);
         weft__free(thread);
         return rc;
     }
@@ -220,6 +219,7 @@ void weft__runtime_external_begin(struct weft__runtime *rt)
 
 void weft__runtime_external_end(struct weft__runtime *rt)
 {
+    a_add(&rt->external_ends, 1, seq_cst);
     uint32_t before = a_sub(&rt->external, 1, seq_cst);
     WEFT_CHECK(before > 0);
     if (before == 1 && a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count) {
@@ -259,7 +259,9 @@ static void runtime_deadlock(struct weft__runtime *rt)
     weft__owner_ops.cancel_root(rt->root);
 }
 
-enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
+/* Nothing goes on outside, and the caller alone decides: it stands for something outside itself.
+ * What is read from here on is what the last one outside has left. */
+static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era)
 {
     int64_t next = runtime_next_timer(rt);
     bool is_virtual = rt->options.virtual_clock;
@@ -270,26 +272,33 @@ enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
     if ((next == WEFT_NEVER || has_foreign) && runtime_has_unknown_threads(rt)) {
         return WEFT__QUIET_UNSURE;
     }
-    /* Last of all: who was at work outside may have woken a worker before it came to rest; and that
-     * worker may be at rest again, having begun something outside. */
-    uint64_t era = weft__idle_quiet_era(rt);
-    uint32_t none = 0;
-    /* Deciding is itself something outside, so that of two workers who come here at once, since one
-     * got up for a timer that was gone, one alone decides. */
-    if (!era || !a_cas(&rt->external, &none, 1, seq_cst, relaxed)) {
-        return WEFT__QUIET_SLEEP;
+    if (weft__idle_quiet_era(rt) != era) {
+        return WEFT__QUIET_SLEEP; /* a worker has got up meanwhile; it will come here again */
     }
-    enum weft__quiet quiet = WEFT__QUIET_SLEEP;
-    if (weft__idle_quiet_era(rt) == era) {
-        quiet = WEFT__QUIET_LOOK;
-        if (next == WEFT_NEVER) {
-            runtime_deadlock(rt);
-        } else {
-            int64_t now = a_load(&rt->virtual_now, relaxed);
-            a_store(&rt->virtual_now, weft__max(now, next), release);
+    if (next == WEFT_NEVER) {
+        runtime_deadlock(rt);
+    } else {
+        int64_t now = a_load(&rt->virtual_now, relaxed);
+        a_store(&rt->virtual_now, weft__max(now, next), release);
+    }
+    return WEFT__QUIET_LOOK;
+}
+
+enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
+{
+    enum weft__quiet quiet;
+    uint32_t ends;
+    do {
+        uint64_t era = weft__idle_quiet_era(rt);
+        uint32_t none = 0;
+        ends = a_load(&rt->external_ends, seq_cst);
+        if (!era || !a_cas(&rt->external, &none, 1, seq_cst, relaxed)) {
+            return WEFT__QUIET_SLEEP; /* who is at work, or decides, will come here again */
         }
-    }
-    weft__runtime_external_end(rt);
+        quiet = runtime_decide(rt, era);
+        a_sub(&rt->external, 1, seq_cst);
+        /* Somebody outside came to rest while we stood in its place: it has left this to us. */
+    } while (quiet != WEFT__QUIET_LOOK && a_load(&rt->external_ends, seq_cst) != ends);
     return quiet;
 }
 
@@ -459,7 +468,6 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
     int rc = weft__fatal_thread_begin(self);
     if (rc == 0) {
         runtime_seat_caller(rt, self);
-        a_add(&rt->threads_live, 1, seq_cst);
         rc = weft__watch_start(rt);
         if (rc == 0) {
             runtime_count_hidden(rt);
@@ -519,10 +527,10 @@ int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked
     struct weft__thread *self = weft__self();
     weft__thread_loop(self);
     weft__watch_stop(rt); /* first: it may be about to start a spare thread, or to report on one */
-    weft__runtime_reap_threads(rt, true);
     weft__stuck_stop(rt);
     weft__fatal_stop(rt);
-    runtime_retire();
+    runtime_retire(); /* before the reaping: a plain thread may be about to list a task's thread */
+    weft__runtime_reap_threads(rt, true);
     weft__post_run(rt); /* what came since the service thread's last look */
     runtime_fire_all(rt);
     weft__offload_stop(rt);

@@ -90,7 +90,11 @@ int weft__birth_launch(struct weft__thread *self, struct weft__runtime *rt,
 {
     if (on == WEFT_THREAD) {
         size_t size = rt->stacks.classes[birth->stack_class].size;
+        bool is_pinned = !self->runtime && weft__runtime_pin() != NULL; /* as weft__inject_from */
         int rc = weft__runtime_start_thread_task(rt, birth, size);
+        if (is_pinned) {
+            weft__runtime_unpin();
+        }
         if (rc < 0) {
             weft__locals_unref(birth->locals);
             weft__free(birth);
@@ -99,8 +103,7 @@ int weft__birth_launch(struct weft__thread *self, struct weft__runtime *rt,
     }
     struct weft__worker *w = weft__seat(self);
     if (!w) {
-        weft__inject_push(rt, &birth->run);
-        weft__idle_wake(rt);
+        weft__inject_from(self, rt, &birth->run);
         return 0;
     }
     weft__worker_push(w, &birth->run);

@@ -241,7 +241,9 @@ TEST(local_values_of_plain_threads)
 WEFT_NOINLINE static int census_eater(void *arg)
 {
     volatile char eaten[20000];
-    memset((char *)(uintptr_t)eaten, 1, sizeof eaten);
+    for (size_t i = 0; i < sizeof eaten; i++) {
+        eaten[i] = 1;
+    }
     (void)arg;
     EXPECT_EQ(weft_yield(), 0);
     return eaten[7] - 1;

@@ -295,7 +295,8 @@ static void *watch_main(void *arg)
 {
     struct weft__runtime *rt = arg;
     weft__self_bind(&rt->service);
-    a_store(&rt->service.tid, weft__sys_gettid(), relaxed);
+    a_add(&rt->threads_live, 1, seq_cst);
+    a_store(&rt->service.tid, weft__sys_gettid(), release); /* pairs with runtime_count_hidden */
     a_store(&rt->service.inside, 1, relaxed);
     while (a_load(&rt->stopping, acquire) < WEFT__STOP_SERVICE) {
         watch_check_signal(rt);

@@ -13,7 +13,8 @@
 #include "core/core_probe.h"
 #include "weft/run.h"
 
-enum { STUCK_MAX = 8, READY_MANY = 10000 };
+/* ThreadSanitizer has numbers for 8,000 tasks. */
+enum { STUCK_MAX = 8, READY_MANY = WEFT_TSAN ? 5000 : 10000 };
 
 struct stuck_plan {
     size_t workers, stuck, ready;
@@ -160,32 +161,36 @@ TEST(s1_more_than_workers_block)
     stuck_expect((struct stuck_plan){.workers = 2, .stuck = 6, .ready = 100, .blocks = true});
 }
 
-static void stuck_report_of(bool blocks, char *text, size_t size)
+/* A thread that is not given a CPU cannot say where it is; so there are several tries. */
+static void stuck_expect_report(bool blocks, const char *how, const char *frame)
 {
-    struct probe_capture capture = probe_capture_begin();
-    struct stuck_plan plan = {
-        .workers = 1, .stuck = 1, .ready = 1, .blocks = blocks, .tells = true};
-    stuck_run(&plan);
-    probe_capture_end(&capture, text, size);
+    char text[16 * 1024];
+    for (int i = 0; i < PROBE_TRIES; i++) {
+        struct probe_capture capture = probe_capture_begin();
+        struct stuck_plan plan = {
+            .workers = 1, .stuck = 1, .ready = 1, .blocks = blocks, .tells = true};
+        stuck_run(&plan);
+        probe_capture_end(&capture, text, sizeof text);
+        EXPECT_SAYS(text, "weft: task 'hog', started at stuck_main (watch_test.c:");
+        EXPECT_SAYS(text, "has held its worker for ");
+        EXPECT_SAYS(text, how);
+        if (strstr(text, frame) || WEFT_ASAN || WEFT_TSAN) { /* whose own frames hide ours */
+            return;
+        }
+    }
+    EXPECT_SAYS(text, frame);
 }
 
+/* The frame of the one that spins; it is a leaf without a frame of its own, which hides its
+ * caller. */
 TEST(s1_report_of_one_that_spins)
 {
-    char text[4096];
-    stuck_report_of(false, text, sizeof text);
-    EXPECT_SAYS(text, "weft: task 'hog', started at stuck_main (watch_test.c:");
-    EXPECT_SAYS(text, "has held its worker for ");
-    EXPECT_SAYS(text, "running");
-    EXPECT_SAYS(text, "stuck_spin (watch_test.c:"); /* a leaf, without a frame: hides its caller */
+    stuck_expect_report(false, "running", "stuck_spin (watch_test.c:");
 }
 
 TEST(s1_report_of_one_that_blocks)
 {
-    char text[4096];
-    stuck_report_of(true, text, sizeof text);
-    EXPECT_SAYS(text, "weft: task 'hog', started at stuck_main (watch_test.c:");
-    EXPECT_SAYS(text, "blocked in read");
-    EXPECT_SAYS(text, "stuck_task (watch_test.c:");
+    stuck_expect_report(true, "blocked in read", "stuck_task (watch_test.c:");
 }
 
 /* A signal would cut short what is not restarted; ours leave system calls alone. */

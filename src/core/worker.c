@@ -162,11 +162,11 @@ void weft__ready(struct weft__task *task)
         return;
     }
     struct weft__runtime *rt = task->runtime;
-    struct weft__worker *w = weft__seat(weft__self());
+    struct weft__thread *self = weft__self();
+    struct weft__worker *w = weft__seat(self);
     weft__san_release(task); /* on one worker the queue alone makes no order that TSan could see */
     if (!w) {
-        weft__inject_push(rt, &task->run);
-        weft__idle_wake(rt);
+        weft__inject_from(self, rt, &task->run);
         return;
     }
     /* release pairs with the acquire of whoever takes the slot */

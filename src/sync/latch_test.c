@@ -122,7 +122,8 @@ static void latch_race_down_cancel(int rounds)
     struct probe_canceller canceller;
     weft__rng_seed(&rng, 20);
     probe_canceller_start(&canceller);
-    for (int i = 0; i < rounds; i++) {
+    int64_t since = weft__time_now();
+    for (int i = 0; probe_goes_on(i, rounds, since); i++) {
         struct latch_probe p = {.latch = WEFT_LATCH_INIT(2)};
         weft_scope all;
         weft_scope_open(&all);

@@ -302,7 +302,8 @@ static void mutex_race_unlock_cancel(int rounds)
     struct probe_canceller canceller;
     weft__rng_seed(&rng, 15);
     probe_canceller_start(&canceller);
-    for (int i = 0; i < rounds; i++) {
+    int64_t since = weft__time_now();
+    for (int i = 0; probe_goes_on(i, rounds, since); i++) {
         struct mutex_probe p = {0};
         weft_scope all;
         EXPECT_EQ(weft_mutex_lock(&p.mutex), 0);

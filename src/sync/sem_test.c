@@ -185,7 +185,8 @@ static void sem_race_post_cancel(int rounds)
     struct probe_canceller canceller;
     weft__rng_seed(&rng, 16);
     probe_canceller_start(&canceller);
-    for (int i = 0; i < rounds; i++) {
+    int64_t since = weft__time_now();
+    for (int i = 0; probe_goes_on(i, rounds, since); i++) {
         struct sem_probe p = {0};
         weft_scope all;
         weft_scope_open(&all);

@@ -14,6 +14,7 @@
 
 #include "base/atomic.h"
 #include "base/rng.h"
+#include "base/time.h"
 #include "tests/test.h"
 
 #define PROBE_DAY   10000
@@ -80,6 +81,13 @@ static inline void probe_canceller_stop(struct probe_canceller *c)
 {
     a_store(&c->stop, 1, release);
     EXPECT_EQ(pthread_join(c->thread, NULL), 0);
+}
+
+/* By day a race goes on for so many rounds or for two seconds, whichever comes first: on a machine
+ * with more to do, each round may cost a turn of the system's scheduler. */
+static inline bool probe_goes_on(int i, int rounds, int64_t since)
+{
+    return i < rounds && (test_is_night() || weft__time_now() - since < 2 * WEFT_SECOND);
 }
 
 /* Cancels the scope soon. */
