@@ -44,9 +44,10 @@ while [ $i -lt 200 ]; do
     total=$((total + i * 997))
     i=$((i + 1))
 done
-got=$("$weft" run sums.c files/* 2>&1)
+"$weft" run sums.c files/* >said 2>&1
 same "200 files" 0 $?
-same "it says nothing" "" "$got"
+# On a machine with much to do a task may be held up, and is then reported: that is no fault.
+same "it says nothing" "" "$(grep -v -e '^weft: task .* has held its worker' -e '^  #' said)"
 
 # The same program, made to say what it found.
 {
