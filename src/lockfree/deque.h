@@ -7,7 +7,7 @@
  *   deque_init(&d);
  *   owner:  if (!deque_push(&d, task)) {     thief:  n = deque_steal_half(&d, loot, 128);
  *               n = deque_take_half(&d, loot, 128);          run loot[0], push the others
- *               hand loot and task to the inject queue
+ *               put the task on the overflow list behind it
  *           }
  *
  * Everybody takes the oldest item, the owner too: a run queue of tasks that yield must be first

@@ -1,6 +1,6 @@
 /* evcount.h - sleep until something changed, without a lock around what changes.
  *
- * Called by core's idle workers and by plain threads that wait for the runtime.  An event count
+ * Called by the idle threads of the blocking pool (core/offload.c).  An event count
  * turns any condition on atomic data into one that can be slept on, and costs the one who makes it
  * true a fence and a load when nobody sleeps.
  *
