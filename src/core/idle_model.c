@@ -61,6 +61,17 @@ static void models_reset_search(void)
     rt.idle.committed = 1;
 }
 
+static void models_reset_asleep(void)
+{
+    models_reset_workers(2);
+    for (size_t i = 0; i < 2; i++) {
+        list_push_front(&rt.idle.list, &seats[i].idle_link);
+        seats[i].is_idle = seats[i].is_committed = true;
+    }
+    a_store(&rt.idle.sleeping, 2, relaxed);
+    rt.idle.committed = 2;
+}
+
 /* ---- what idle.c asks of its neighbours ---- */
 
 bool weft__worker_has_work(struct weft__worker *w)
@@ -159,13 +170,23 @@ static void worker_searches(void)
     weft__idle_found(&seats[0]);
 }
 
+static void worker_gets_up(struct weft__worker *w)
+{
+    idle_wait_for_call(w, false);
+    while (!work_take()) {
+        weft__idle_sleep(w, true);
+    }
+    weft__idle_found(w);
+}
+
+static void worker_first_sleeps(void)
+{
+    worker_gets_up(&seats[0]);
+}
+
 static void worker_sleeps(void)
 {
-    idle_wait_for_call(&seats[1], false);
-    while (!work_take()) {
-        weft__idle_sleep(&seats[1], true);
-    }
-    weft__idle_found(&seats[1]);
+    worker_gets_up(&seats[1]);
 }
 
 /* Makes two pieces and runs one of them. */
@@ -267,11 +288,9 @@ static const struct model models[] = {
     MODEL_NIGHT("idle_two_makers", models_reset, all_taken, worker_of_two, maker, maker),
     MODEL("idle_last_searcher", models_reset_search, all_taken, worker_searches, worker_sleeps,
           maker),
+    MODEL("idle_two_sleepers", models_reset_asleep, all_taken, worker_first_sleeps, worker_sleeps,
+          worker_makes_two),
     MODEL("idle_busy_maker", models_reset_two, all_taken, worker_makes_and_runs, worker_second),
-    MODEL_NIGHT("idle_two_workers", models_reset_two, all_taken, worker_of_one, worker_second,
-                worker_makes_two),
-    MODEL_NIGHT("idle_two_by_two", models_reset_two, all_taken, worker_of_one, worker_second, maker,
-                maker),
     MODEL_BROKEN("idle_without_fence", "a maker that looks before its work is seen wakes nobody",
                  models_reset, all_taken, worker_of_one, maker_without_fence),
     MODEL_BROKEN("idle_phantom", "a maker relies on a searcher whom another maker only announced",

@@ -86,7 +86,7 @@ static WEFT_NORETURN WEFT_NOINLINE void mutex_panic(const weft_mutex *mutex, con
     weft__text_add(&text, "%s: the mutex is ", call);
     if (!holder) {
         weft__text_add(&text, "not locked");
-    } else if (holder == weft__self()->task) {
+    } else if (holder == weft__self_task()) {
         weft__text_add(&text, "held by the caller");
     } else {
         weft__text_add(&text, "held by '%s'",
@@ -212,7 +212,7 @@ static bool mutex_was_passed_long(const struct mutex_waiter *mw)
         return false;
     }
     return mw->passes >= MUTEX_PASSES_MAX ||
-           weft__now(weft__self()->task->runtime) - mw->passed_since >= MUTEX_PASSED_NS;
+           weft__now(weft__self_task()->runtime) - mw->passed_since >= MUTEX_PASSED_NS;
 }
 
 static struct weft__task *mutex_let_go_slowly(struct mutex *m, uintptr_t w)
@@ -296,7 +296,7 @@ int weft_mutex_try_lock(weft_mutex *mutex)
 {
     struct mutex *m = mutex_of(mutex);
     uintptr_t w = 0;
-    if (!mutexword_take(&m->word, &w, mutex_word_of(weft__self()->task), 0)) {
+    if (!mutexword_take(&m->word, &w, mutex_word_of(weft__self_task()), 0)) {
         return -WEFT_EAGAIN;
     }
     a_store(&m->site, __builtin_return_address(0), relaxed);
@@ -306,7 +306,7 @@ int weft_mutex_try_lock(weft_mutex *mutex)
 void weft_mutex_unlock(weft_mutex *mutex)
 {
     struct mutex *m = mutex_of(mutex);
-    uintptr_t me = mutex_word_of(weft__self()->task), w = me;
+    uintptr_t me = mutex_word_of(weft__self_task()), w = me;
     if (WEFT_LIKELY(a_cas(&m->word, &w, 0, release, relaxed))) {
         return; /* pairs with the acquire in mutexword_take; from here on the mutex may be gone */
     }

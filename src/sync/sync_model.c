@@ -288,6 +288,20 @@ static void models_reset_queued(void)
     a_store(&wait[2], PARKED, relaxed);
 }
 
+/* Task 0 has it, 1 is asleep in the queue. */
+static void models_reset_one_queued(void)
+{
+    models_reset();
+    a_store(&mutex, task_of(0) | MUTEXWORD_WAITED, relaxed);
+    queue_push(1);
+    a_store(&wait[1], PARKED, relaxed);
+}
+
+static void unlocker_0(void)
+{
+    mutex_unlock(0);
+}
+
 /* The cancel may hit a waiter that is woken and passed. */
 static void hog_cancels_1(void)
 {
@@ -828,7 +842,8 @@ static void cond_cancel_1_signal_anyone(void)
 
 static const struct model models[] = {
     MODEL("mutex_two", models_reset, mutex_is_free, locker_0, locker_1),
-    MODEL_NIGHT("mutex_three", models_reset, mutex_is_free, locker_0, locker_1, locker_2),
+    MODEL("mutex_newcomer", models_reset_one_queued, mutex_is_free, unlocker_0, sleeper_1,
+          locker_2),
     MODEL_NIGHT("mutex_passed", models_reset, mutex_is_free, locker_0_twice, locker_1),
     MODEL("mutex_hog", models_reset_queued, mutex_is_free, hog, sleeper_1, sleeper_2),
     MODEL("mutex_cancel", models_reset, mutex_is_free, locker_0, locker_1, canceller_of_1),
