@@ -22,6 +22,7 @@
 #include "chan/chan.h"
 
 #include "core/clock.h"
+#include "core/runtime.h"
 #include "core/worker.h"
 #include "weft/err.h"
 #include "weft/time.h"
@@ -244,7 +245,8 @@ static int select_wait(struct select *s, int64_t timeout_ns, struct weft__thread
                        const void *site)
 {
     struct weft__task *task = (*self)->task;
-    struct weft__runtime *rt = task->runtime ? task->runtime : weft__runtime();
+    struct weft__runtime *pinned = task->runtime ? NULL : weft__runtime_pin();
+    struct weft__runtime *rt = task->runtime ? task->runtime : pinned;
     struct weft__parking parking = {.kind = &select_kind, .site = site};
     struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
     select_push(s, task, timer.ticket, site);
@@ -255,11 +257,14 @@ static int select_wait(struct select *s, int64_t timeout_ns, struct weft__thread
     }
     int64_t when = 0;
     if (timeout_ns > 0 && !__builtin_add_overflow(weft__now(rt), timeout_ns, &when)) {
-        if (rt) {
+        if (rt && (!pinned || rt->options.virtual_clock)) {
             weft__clock_arm(*self, rt, &timer, when);
         } else {
-            parking.deadline = when;
+            parking.deadline = when; /* a plain thread sleeps by the system's clock */
         }
+    }
+    if (pinned) {
+        weft__runtime_unpin(); /* by a virtual clock all our timers fire when the run ends */
     }
     int rc = weft__park(self, &parking);
     select_remove(s);
