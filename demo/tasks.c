@@ -207,7 +207,9 @@ int tasks_run(struct job *job)
     struct tasks tasks = {.job = job,
                           .paths = weft_chan_new(sizeof(char *), TASKS_CHANNEL_SIZE),
                           .answers = weft_chan_new(sizeof(struct answer), TASKS_CHANNEL_SIZE)};
-    int rc = weft_run_with(tasks_app, &tasks, &(weft_options){.workers = job->workers});
+    /* Hashing a large file is a long turn; that is the job, and no news. */
+    int rc = weft_run_with(tasks_app, &tasks,
+                           &(weft_options){.workers = job->workers, .quiet = true});
 
     weft_chan_free(tasks.paths);
     weft_chan_free(tasks.answers);
