@@ -434,9 +434,7 @@ static void runtime_wake_spares(struct weft__runtime *rt)
         if (!node) {
             return;
         }
-        struct weft__thread *spare = container_of(node, struct weft__thread, spare_link);
-        a_store(&spare->call, 1, release);
-        weft__sys_futex_wake(&spare->call, 1);
+        weft__watch_call_spare(container_of(node, struct weft__thread, spare_link));
     }
 }
 

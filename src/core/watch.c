@@ -97,7 +97,7 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     }
     /* From here on only a call or its own time lets it go: who has taken it off the list calls. */
     int64_t until = self->is_main ? -1 : weft__time_now() + WATCH_SPARE_IDLE_NS;
-    while (a_load(&self->call, acquire) == 0) { /* pairs with the release in watch_call_spare */
+    while (a_load(&self->call, acquire) == 0) { /* pairs with weft__watch_call_spare */
         int rc = weft__sys_futex_wait(&self->call, 0, until);
         if (rc == -ETIMEDOUT && watch_withdraw_spare(self)) {
             return NULL;
@@ -106,7 +106,7 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     return weft__seat(self);
 }
 
-static void watch_call_spare(struct weft__thread *spare)
+void weft__watch_call_spare(struct weft__thread *spare)
 {
     a_store(&spare->call, 1, release);
     weft__sys_futex_wake(&spare->call, 1);
@@ -172,7 +172,7 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
     a_store(&w->thread, spare, relaxed);
     a_store(&spare->seat, w, release);
     lock_drop(&rt->threads_lock);
-    watch_call_spare(spare);
+    weft__watch_call_spare(spare);
     a_add(&rt->handovers, 1, relaxed);
     weft__stuck_tell(&report);
     return true;

@@ -19,6 +19,9 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self);
  * about to take it and changed its mind. */
 struct weft__worker *weft__watch_confirm(struct weft__thread *self);
 
+/* Never sleeps.  Gets a spare thread up that the caller has taken off the list of spares. */
+void weft__watch_call_spare(struct weft__thread *spare);
+
 /* Never sleeps.  A worker has got up: the watchdog must watch again. */
 void weft__watch_stir(struct weft__runtime *rt);
 

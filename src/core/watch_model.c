@@ -251,7 +251,7 @@ static void taker_looks_first(void)
         a_fence(seq_cst);
         list_remove(&spare.spare_link);
         a_store(&spare.seat, &seat, release);
-        watch_call_spare(&spare);
+        weft__watch_call_spare(&spare);
     } else {
         a_store(&spare.call, 2, release);
     }
