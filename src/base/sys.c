@@ -60,6 +60,15 @@ static WEFT_NOINLINE WEFT_NO_SANITIZE int sys_code(void)
 
 /* ---- waiting ---- */
 
+/* ThreadSanitizer puts a signal's handler off until its thread is in a call that it knows to block.
+ * A bare futex is none: without this a thread that rests would never hear of a Ctrl-C. */
+static void sys_take_signals(void)
+{
+    struct timespec now = {0};
+
+    nanosleep(&now, NULL);
+}
+
 int weft__sys_futex_wait(ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)
 {
     struct timespec until, *when = NULL;
@@ -73,7 +82,10 @@ int weft__sys_futex_wait(ATOMIC(uint32_t) *word, uint32_t expected, int64_t time
     if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, when, NULL,
                 FUTEX_BITSET_MATCH_ANY) == 0)
         return 0;
-    return sys_code();
+    int rc = sys_code();
+    if (WEFT_TSAN && rc == -EINTR)
+        sys_take_signals();
+    return rc;
 }
 
 int weft__sys_futex_wake(ATOMIC(uint32_t) *word, int n)

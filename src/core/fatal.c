@@ -84,7 +84,8 @@ void weft__fatal_start(struct weft__runtime *rt)
     a_store(&fatal_first_stop_at, 0, seq_cst);
     memset(&action, 0, sizeof action);
     action.sa_handler = fatal_stop_asked;
-    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    /* ThreadSanitizer only notes the signal; the thread has to come out of its wait to hear it. */
+    action.sa_flags = (WEFT_TSAN ? 0 : SA_RESTART) | SA_ONSTACK;
     for (size_t i = 0; fatal_has_stops && i < WEFT_ARRAY_SIZE(fatal_stops); i++) {
         int rc = weft__sys_sigaction(fatal_stops[i], &action, &fatal_old_stops[i]);
         WEFT_CHECK(rc == 0);
