@@ -153,7 +153,7 @@ TASK_TEST(clock_plain_thread_on_a_virtual_clock)
     pthread_t thread;
     int64_t start = weft_now();
     EXPECT_EQ(pthread_create(&thread, NULL, clock_thread, &sleep), 0);
-    probe_await(&weft__foreign_parked, 1); /* else the clock would run away from it */
+    probe_await_foreign(1); /* else the clock would run away from it */
     for (int i = 0; i < 6; i++) {
         EXPECT_EQ(weft_sleep(CLOCK_YEAR / 4), 0);
     }
@@ -169,7 +169,7 @@ static int clock_leave_thread(void *arg)
     EXPECT_EQ(pthread_create(((void **)arg)[1], NULL, clock_thread, sleep), 0);
     probe_await(&sleep->began, 1);
     if (sleep->ns == CLOCK_YEAR) { /* on the virtual clock it must have gone to sleep by now */
-        probe_await(&weft__foreign_parked, 1);
+        probe_await_foreign(1);
     }
     return 0;
 }

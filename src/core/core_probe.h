@@ -99,6 +99,14 @@ static inline void probe_await(ATOMIC(uint32_t) *word, uint32_t at_least)
     }
 }
 
+/* Until so many foreign threads are parked. */
+static inline void probe_await_foreign(uint32_t at_least)
+{
+    while ((uint32_t)a_load(&weft__foreign_parked, acquire) < at_least) {
+        sched_yield();
+    }
+}
+
 /* ---- stderr ---- */
 
 struct probe_capture {

@@ -67,7 +67,7 @@ static void models_reset_thread(void)
 /* ---- what park.c asks of its neighbours ---- */
 
 ATOMIC(uint32_t) weft__forked;
-ATOMIC(uint32_t) weft__foreign_parked;
+ATOMIC(uint64_t) weft__foreign_parked;
 ATOMIC(uint32_t) weft__enter_fences;
 
 struct weft__thread *weft__self(void)

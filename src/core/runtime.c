@@ -238,14 +238,16 @@ static int64_t runtime_next_timer(struct weft__runtime *rt)
     return at;
 }
 
-/* Does the process have a thread that we know nothing of?  It may wake a task any moment. */
+/* Does the process have a thread that we know nothing of?  It may wake a task any moment.  Foreign
+ * threads also wake each other: the count says something only if none of them parked or was woken
+ * while the kernel counted. */
 static bool runtime_has_unknown_threads(struct weft__runtime *rt)
 {
     weft__runtime_reap_threads(rt, false);
+    uint64_t parked = a_load(&weft__foreign_parked, seq_cst);
     int count = weft__sys_thread_count();
-    int known = (int)a_load(&rt->threads_live, seq_cst) + rt->hidden_threads +
-                (int32_t)a_load(&weft__foreign_parked, seq_cst);
-    return count < 0 || count > known;
+    int known = (int)a_load(&rt->threads_live, seq_cst) + rt->hidden_threads + (int32_t)parked;
+    return count < 0 || count > known || a_load(&weft__foreign_parked, seq_cst) != parked;
 }
 
 static void runtime_deadlock(struct weft__runtime *rt)
@@ -260,8 +262,9 @@ static void runtime_deadlock(struct weft__runtime *rt)
 }
 
 /* Nothing goes on outside, and the caller alone decides: it stands for something outside itself.
- * What is read from here on is what the last one outside has left. */
-static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era)
+ * What is read from here on is what the last one outside has left.  But a foreign thread may have
+ * woken a thread of ours, and gone to rest, before it was looked for: hence the second look. */
+static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era, uint32_t ends)
 {
     int64_t next = runtime_next_timer(rt);
     bool is_virtual = rt->options.virtual_clock;
@@ -271,6 +274,12 @@ static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era)
     bool has_foreign = a_load(&weft__foreign_seen, relaxed) != rt->foreign_seen;
     if ((next == WEFT_NEVER || has_foreign) && runtime_has_unknown_threads(rt)) {
         return WEFT__QUIET_UNSURE;
+    }
+    if (a_load(&rt->external, seq_cst) != 1 || a_load(&rt->external_ends, seq_cst) != ends) {
+        return WEFT__QUIET_SLEEP; /* it will come here when it ends, or has: see the caller */
+    }
+    if (runtime_next_timer(rt) != next) {
+        return WEFT__QUIET_LOOK;
     }
     if (weft__idle_quiet_era(rt) != era) {
         return WEFT__QUIET_SLEEP; /* a worker has got up meanwhile; it will come here again */
@@ -295,7 +304,7 @@ enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
         if (!era || !a_cas(&rt->external, &none, 1, seq_cst, relaxed)) {
             return WEFT__QUIET_SLEEP; /* who is at work, or decides, will come here again */
         }
-        quiet = runtime_decide(rt, era);
+        quiet = runtime_decide(rt, era, ends);
         a_sub(&rt->external, 1, seq_cst);
         /* Somebody outside came to rest while we stood in its place: it has left this to us. */
     } while (quiet != WEFT__QUIET_LOOK && a_load(&rt->external_ends, seq_cst) != ends);

@@ -23,7 +23,7 @@ static struct weft__thread self_main; /* of main's thread: not on the heap */
 static pthread_key_t self_key; /* its destructor tells us that a thread has ended */
 static pthread_once_t self_once = PTHREAD_ONCE_INIT;
 
-ATOMIC(uint32_t) weft__foreign_parked;
+ATOMIC(uint64_t) weft__foreign_parked;
 ATOMIC(uint32_t) weft__foreign_seen;
 ATOMIC(struct weft__runtime *) weft__runtime_now;
 ATOMIC(uint32_t) weft__forked;

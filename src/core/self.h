@@ -18,8 +18,10 @@ struct weft__task *weft__self_task(void);
 
 void weft__self_bind(struct weft__thread *thread); /* the runtime's own threads; NULL unbinds */
 
-/* Foreign threads parked in a wait of ours now. */
-extern ATOMIC(uint32_t) weft__foreign_parked;
+/* Foreign threads parked in a wait of ours now: their number in the low half, and in the high half
+ * how often that has changed, so that who looks twice knows what happened in between. */
+extern ATOMIC(uint64_t) weft__foreign_parked;
+#define WEFT__FOREIGN_CHANGE (UINT64_C(1) << 32)
 extern ATOMIC(uint32_t) weft__foreign_seen; /* ever attached */
 
 /* The runtime of this process, NULL outside weft_run. */

@@ -149,7 +149,7 @@ static void worker_ready_thread(struct weft__task *task)
     if (task->runtime) {
         weft__runtime_external_begin(task->runtime);
     } else if (task->parking->deadline <= 0) { /* the same condition as in park_thread */
-        a_sub(&weft__foreign_parked, 1, seq_cst);
+        a_add(&weft__foreign_parked, WEFT__FOREIGN_CHANGE - 1, seq_cst);
     }
     a_store(&task->woken, 1, release); /* pairs with the acquire in park_thread */
     weft__sys_futex_wake(&task->woken, 1);

@@ -100,7 +100,7 @@ static void models_reset_starting(void)
 /* ---- what they ask of their neighbours ---- */
 
 ATOMIC(uint32_t) weft__forked;
-ATOMIC(uint32_t) weft__foreign_parked;
+ATOMIC(uint64_t) weft__foreign_parked;
 ATOMIC(uint32_t) weft__enter_fences;
 ATOMIC(struct weft__runtime *) weft__runtime_now;
 
