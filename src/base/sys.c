@@ -64,9 +64,7 @@ static WEFT_NOINLINE WEFT_NO_SANITIZE int sys_code(void)
  * A bare futex is none: without this a thread that rests would never hear of a Ctrl-C. */
 static void sys_take_signals(void)
 {
-    struct timespec now = {0};
-
-    nanosleep(&now, NULL);
+    weft__time_sleep_until(0);
 }
 
 int weft__sys_futex_wait(ATOMIC(uint32_t) *word, uint32_t expected, int64_t timeout_ns)

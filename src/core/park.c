@@ -137,7 +137,8 @@ static void park_thread(struct weft__task *task, const struct weft__parking *par
     if (rt) {
         weft__runtime_external_end(rt);
     } else if (deadline <= 0) {
-        a_add(&weft__foreign_parked, WEFT__FOREIGN_CHANGE + 1, seq_cst); /* else it will get up by itself */
+        /* else it will get up by itself */
+        a_add(&weft__foreign_parked, WEFT__FOREIGN_CHANGE + 1, seq_cst);
     }
     while (a_load(&task->woken, acquire) == 0) { /* pairs with the release in weft__ready */
         int rc = weft__sys_futex_wait(&task->woken, 0, deadline > 0 ? deadline : -1);
