@@ -28,6 +28,8 @@ GOOD = {
     "src/base/README.md": "card\n",
     "src/base/alloc.c": c("alloc.c", "void *f(void) { return malloc(1); }\n"),
     "src/base/log.c": c("log.c", "#if A\n#endif\nint f(void)\n{\n#if A\n#endif\n}\n"),
+    "src/check/README.md": "card\n",
+    "src/check/preload/heap.c": c("heap.c", "void *malloc(size_t n) { return errno ? g() : 0; }\n"),
     "src/chan/README.md": "card\n",
     "src/chan/chan.c": c("chan.c", '#include "core/core.h"\n#include "weft/chan.h"\n'
                          "/* malloc( errno // */\nconst char *s = \"abort()\";\n" + STATIC),
@@ -65,6 +67,9 @@ CASES = [
     ("door", "src/chan/chan.c", c("chan.c", "void f(void) { syscall(1); }\n")),
     ("door", "src/chan/chan.c", c("chan.c", "void f(void) { pthread_create(0, 0, 0, 0); }\n")),
     ("door", "src/chan/chan.c", c("chan.c", "void *f(void) { return mmap(0, 1, 0, 0, 0, 0); }\n")),
+    ("door", "src/chan/chan.c", c("chan.c", "int f(void) { return waitpid(1, 0, 0); }\n")),
+    ("door", "src/check/preload/a.c", c("a.c", "#include <stdatomic.h>\n")),
+    ("door", "src/check/a.c", c("a.c", "void *f(void) { return malloc(1); }\n")),
     ("function-size", "src/chan/chan.c", c("chan.c", LONG)),
     ("file-size", "src/chan/chan.c", c("chan.c", "int f(void);\n" * 1000)),
     ("file-size", "src/core/core.h", c("core.h", "int f(void);\n" * 300)),

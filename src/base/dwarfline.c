@@ -25,6 +25,7 @@ enum { /* the standard's names, less the DW_ */
     DWARF_LNE_END_SEQUENCE = 1,
     DWARF_LNE_SET_ADDRESS = 2,
     DWARF_LNCT_PATH = 1,
+    DWARF_LNCT_DIRECTORY = 2,
     DWARF_FORM_DATA2 = 0x05,
     DWARF_FORM_DATA4 = 0x06,
     DWARF_FORM_DATA8 = 0x07,
@@ -290,9 +291,10 @@ static bool dwarf_run_program(const struct dwarf_unit *unit, uint64_t wanted,
 
 /* ---- the tables of files ---- */
 
-/* Reads one value and returns its text, or "" if it is none. */
+/* Reads one value and returns its text, or "" if it is none; a small number goes to *ret_number. */
 static const char *dwarf_form(struct dwarf_cursor *c, const struct dwarf_unit *unit,
-                              const struct weft__dwarfline_sections *s, uint64_t form)
+                              const struct weft__dwarfline_sections *s, uint64_t form,
+                              uint64_t *ret_number)
 {
     switch (form) {
     case DWARF_FORM_STRING:
@@ -302,21 +304,21 @@ static const char *dwarf_form(struct dwarf_cursor *c, const struct dwarf_unit *u
     case DWARF_FORM_STRP:
         return dwarf_string_at(s->str, dwarf_uint(c, unit->is_64 ? 8 : 4));
     case DWARF_FORM_UDATA:
-        dwarf_leb(c, false);
+        *ret_number = dwarf_leb(c, false);
         return "";
     case DWARF_FORM_BLOCK:
         dwarf_skip(c, dwarf_leb(c, false));
         return "";
     case DWARF_FORM_DATA1:
+        *ret_number = dwarf_uint(c, 1);
+        return "";
     case DWARF_FORM_DATA2:
+        *ret_number = dwarf_uint(c, 2);
+        return "";
     case DWARF_FORM_DATA4:
     case DWARF_FORM_DATA8:
     case DWARF_FORM_DATA16:
-        dwarf_skip(c, form == DWARF_FORM_DATA1   ? 1
-                      : form == DWARF_FORM_DATA2 ? 2
-                      : form == DWARF_FORM_DATA4 ? 4
-                      : form == DWARF_FORM_DATA8 ? 8
-                                                 : 16);
+        dwarf_skip(c, form == DWARF_FORM_DATA4 ? 4 : form == DWARF_FORM_DATA8 ? 8 : 16);
         return "";
     default: /* of a size nobody told us */
         c->bad = true;
@@ -324,65 +326,96 @@ static const char *dwarf_form(struct dwarf_cursor *c, const struct dwarf_unit *u
     }
 }
 
-/* One table of version 5: what an entry is made of, how many there are, the entries.  Returns the
- * path of number `wanted`, or NULL. */
-static const char *dwarf_table5(struct dwarf_cursor *c, const struct dwarf_unit *unit,
-                                const struct weft__dwarfline_sections *s, uint64_t wanted)
+struct dwarf_entry {
+    const char *path;
+    uint64_t directory;
+};
+
+/* One table of version 5: what an entry is made of, how many there are, the entries.  False when
+ * there is no number `wanted`. */
+static bool dwarf_table5(struct dwarf_cursor *c, const struct dwarf_unit *unit,
+                         const struct weft__dwarfline_sections *s, uint64_t wanted,
+                         struct dwarf_entry *ret)
 {
     uint64_t parts = dwarf_uint(c, 1), count;
     struct dwarf_cursor format = *c;
-    const char *path = NULL;
+    bool found = false;
 
     for (uint64_t i = 0; i < 2 * parts; i++)
         dwarf_leb(c, false);
     count = dwarf_leb(c, false);
     if (parts == 0)
-        return NULL;
+        return false;
     for (uint64_t i = 0; i < count && !c->bad; i++) {
         struct dwarf_cursor part = format;
+        struct dwarf_entry entry = {"", 0};
         for (uint64_t k = 0; k < parts; k++) {
-            uint64_t content = dwarf_leb(&part, false), form = dwarf_leb(&part, false);
-            const char *text = dwarf_form(c, unit, s, form);
-            if (i == wanted && content == DWARF_LNCT_PATH)
-                path = text;
+            uint64_t content = dwarf_leb(&part, false), form = dwarf_leb(&part, false), number = 0;
+            const char *text = dwarf_form(c, unit, s, form, &number);
+            if (content == DWARF_LNCT_PATH)
+                entry.path = text;
+            else if (content == DWARF_LNCT_DIRECTORY)
+                entry.directory = number;
+        }
+        if (i == wanted) {
+            *ret = entry;
+            found = true;
         }
     }
-    return c->bad ? NULL : path;
+    return found && !c->bad;
 }
 
-/* Version 4: the directories, then files from number 1, both ended by an empty name. */
-static const char *dwarf_table4(struct dwarf_cursor *c, uint64_t wanted)
+/* One list of version 4, from number 1 and ended by an empty name: of directories, or of files. */
+static bool dwarf_table4(struct dwarf_cursor *c, bool is_files, uint64_t wanted,
+                         struct dwarf_entry *ret)
 {
-    while (*dwarf_string(c) != '\0')
-        continue;
+    bool found = false;
+
     for (uint64_t i = 1; !c->bad; i++) {
-        const char *path = dwarf_string(c);
-        if (*path == '\0')
-            return NULL;
-        if (i == wanted)
-            return path;
-        for (int k = 0; k < 3; k++) /* directory, time, size */
-            dwarf_leb(c, false);
+        struct dwarf_entry entry = {dwarf_string(c), 0};
+        if (*entry.path == '\0')
+            break;
+        if (is_files) {
+            entry.directory = dwarf_leb(c, false);
+            dwarf_leb(c, false); /* time */
+            dwarf_leb(c, false); /* size */
+        }
+        if (i == wanted) {
+            *ret = entry;
+            found = true;
+        }
     }
-    return NULL;
+    return found;
 }
 
-static const char *dwarf_file(const struct dwarf_unit *unit,
-                              const struct weft__dwarfline_sections *s, uint64_t number)
+/* Version 5 has the directory of the compilation as number 0; version 4 says it elsewhere. */
+static bool dwarf_file(const struct dwarf_unit *unit, const struct weft__dwarfline_sections *s,
+                       uint64_t number, struct weft__dwarfline *ret)
 {
-    struct dwarf_cursor c = unit->tables;
-    const char *path, *slash;
+    struct dwarf_cursor directories = unit->tables, files = unit->tables;
+    struct dwarf_entry file, dir = {"", 0}, root = {"", 0}, ignored;
+    const char *slash;
 
     if (unit->version == 5) {
-        dwarf_table5(&c, unit, s, UINT64_MAX); /* the directories */
-        path = c.bad ? NULL : dwarf_table5(&c, unit, s, number);
+        dwarf_table5(&files, unit, s, UINT64_MAX, &ignored); /* the directories */
+        if (files.bad || !dwarf_table5(&files, unit, s, number, &file))
+            return false;
+        dwarf_table5(&directories, unit, s, 0, &root);
+        directories = unit->tables;
+        if (file.directory != 0)
+            dwarf_table5(&directories, unit, s, file.directory, &dir);
     } else {
-        path = dwarf_table4(&c, number);
+        dwarf_table4(&files, false, UINT64_MAX, &ignored);
+        if (!dwarf_table4(&files, true, number, &file))
+            return false;
+        dwarf_table4(&directories, false, file.directory, &dir);
     }
-    slash = path != NULL ? strrchr(path, '/') : NULL;
-    if (slash != NULL)
-        path = slash + 1;
-    return path != NULL && *path != '\0' ? path : NULL;
+    slash = strrchr(file.path, '/');
+    ret->file = slash != NULL ? slash + 1 : file.path;
+    ret->name = file.path;
+    ret->dir = dir.path;
+    ret->root = root.path;
+    return *ret->file != '\0';
 }
 
 /* ---- the search ---- */
@@ -393,7 +426,7 @@ bool weft__dwarfline_find(const struct weft__dwarfline_sections *sections, uint6
     struct dwarf_cursor section = {sections->line.at, NULL, false}, header;
     struct dwarf_unit unit;
     struct dwarf_row row;
-    const char *file;
+    struct weft__dwarfline found;
     bool is_64;
 
     if (sections->line.size == 0)
@@ -402,11 +435,12 @@ bool weft__dwarfline_find(const struct weft__dwarfline_sections *sections, uint6
     while (dwarf_next_unit(&section, &header, &is_64)) {
         if (!dwarf_read_header(&header, is_64, &unit) || !dwarf_run_program(&unit, addr, &row))
             continue;
-        file = dwarf_file(&unit, sections, row.file);
         /* line 0 is code that no line asked for */
-        if (file == NULL || row.line == 0 || row.line > UINT32_MAX)
+        if (!dwarf_file(&unit, sections, row.file, &found) || row.line == 0 ||
+            row.line > UINT32_MAX)
             return false;
-        *ret = (struct weft__dwarfline){file, (unsigned)row.line};
+        found.line = (unsigned)row.line;
+        *ret = found;
         return true;
     }
     return false;

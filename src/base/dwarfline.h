@@ -25,6 +25,9 @@ struct weft__dwarfline_sections {
 struct weft__dwarfline {
     const char *file; /* as the compiler was given it, without its directory; in the sections */
     unsigned line;
+    /* The file as a path: root/dir/file, where what comes later counts alone if it begins with '/'.
+     * `name` is file with whatever directory it was given with.  "" is unknown. */
+    const char *root, *dir, *name;
 };
 
 /* Never sleeps.  `addr` is an address as the object file counts them.  False when unknown. */

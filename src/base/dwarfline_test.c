@@ -135,7 +135,7 @@ static void dwarf_expect(const struct dwarf_bytes *b, uint64_t addr, const char 
                          unsigned line)
 {
     struct weft__dwarfline_sections s = dwarf_sections(b->at, b->size);
-    struct weft__dwarfline found = {NULL, 0};
+    struct weft__dwarfline found = {.file = NULL};
 
     EXPECT_EQ(weft__dwarfline_find(&s, addr, &found), file != NULL);
     if (file != NULL) {

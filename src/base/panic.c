@@ -20,6 +20,7 @@
 enum { PANIC_TEXT_MAX = 2048, PANIC_FRAMES_MAX = 48, PANIC_NAME_MAX = 256 };
 
 ATOMIC(weft__panic_extra_fn *) weft__panic_extra;
+ATOMIC(weft__panic_catch_fn *) weft__panic_catch;
 
 static ATOMIC(uint32_t) panic_owner; /* thread id of the first; 0: nobody yet */
 static char panic_buf[PANIC_TEXT_MAX];
@@ -63,7 +64,13 @@ static void panic_backtrace(const void *fp)
 static WEFT_NORETURN void panic_end(struct weft__text *text, const void *fp)
 {
     weft__panic_extra_fn *extra = a_load(&weft__panic_extra, acquire);
+    weft__panic_catch_fn *catch = a_load(&weft__panic_catch, acquire);
 
+    if (catch != NULL) {
+        uint32_t owner = a_xchg(&panic_owner, 0, relaxed); /* another one may panic from here on */
+        catch(text->start);
+        a_store(&panic_owner, owner, relaxed);
+    }
     weft__text_end_line(text);
     weft__sys_say(text->start, weft__text_len(text));
     panic_backtrace(fp);

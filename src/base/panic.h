@@ -19,6 +19,13 @@ typedef void weft__panic_extra_fn(void);
 /* Called after the backtrace, before the abort; may print more on fd 2.  NULL: nothing. */
 extern ATOMIC(weft__panic_extra_fn *) weft__panic_extra;
 
+typedef void weft__panic_catch_fn(const char *text);
+
+/* Called with what would be printed, before it is; if it leaves by another way than by returning,
+ * the panic has not happened.  For who runs a program many times and wants to go on.  NULL:
+ * nobody. */
+extern ATOMIC(weft__panic_catch_fn *) weft__panic_catch;
+
 /* Never returns. */
 WEFT_NORETURN void weft__panic(const char *fmt, ...) WEFT_PRINTF(1, 2);
 

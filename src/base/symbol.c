@@ -7,7 +7,7 @@
  * file at all.  So every offset in it is checked against its size before it is followed, and
  * structures are copied out, since nothing in a file need be aligned.
  *
- * Invariant: no pointer into the mapping leaves symbol_describe_file.
+ * Invariant: no pointer into the mapping is used after symbol_close_file.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -37,7 +37,7 @@ struct symbol_elf {
 
 struct symbol_function {
     const char *name; /* NULL: none */
-    uint64_t start;
+    uint64_t start, size;
 };
 
 /* ---- the object ---- */
@@ -137,15 +137,17 @@ static bool symbol_elf_open(struct symbol_elf *elf)
 
 /* ---- the function ---- */
 
-/* One without a size (assembly) counts as holding all that follows it in its section. */
-static bool symbol_holds(const struct symbol_elf *elf, const Elf64_Sym *s, uint64_t addr)
+/* A function without a size (assembly) counts as holding all that follows it in its section. */
+static bool symbol_holds(const struct symbol_elf *elf, const Elf64_Sym *s, uint64_t addr,
+                         bool is_data)
 {
+    unsigned type = ELF64_ST_TYPE(s->st_info);
     Elf64_Shdr section;
 
     if (s->st_shndx == SHN_UNDEF || s->st_value > addr ||
-        (ELF64_ST_TYPE(s->st_info) != STT_FUNC && ELF64_ST_TYPE(s->st_info) != STT_GNU_IFUNC))
+        (is_data ? type != STT_OBJECT : type != STT_FUNC && type != STT_GNU_IFUNC))
         return false;
-    if (s->st_size != 0)
+    if (s->st_size != 0 || is_data)
         return addr - s->st_value < s->st_size;
     return symbol_elf_section(elf, s->st_shndx, &section) && addr >= section.sh_addr &&
            addr - section.sh_addr < section.sh_size;
@@ -153,11 +155,11 @@ static bool symbol_holds(const struct symbol_elf *elf, const Elf64_Sym *s, uint6
 
 /* Among those that hold the address, the one that starts last; those that have a size go first. */
 static void symbol_search_table(const struct symbol_elf *elf, const Elf64_Shdr *section,
-                                uint64_t addr, struct symbol_function *ret)
+                                uint64_t addr, bool is_data, struct symbol_function *ret)
 {
     struct weft__dwarfline_bytes symbols = symbol_elf_bytes(elf, section), names;
     Elf64_Shdr names_section;
-    uint64_t best_name = 0, best_start = 0;
+    uint64_t best_name = 0, best_start = 0, best_size = 0;
     bool has_best = false, best_has_size = false;
 
     if (!symbol_elf_section(elf, section->sh_link, &names_section))
@@ -167,7 +169,7 @@ static void symbol_search_table(const struct symbol_elf *elf, const Elf64_Shdr *
         Elf64_Sym s;
         bool has_size;
         memcpy(&s, symbols.at + i * sizeof s, sizeof s);
-        if (!symbol_holds(elf, &s, addr))
+        if (!symbol_holds(elf, &s, addr, is_data))
             continue;
         has_size = s.st_size != 0;
         if (has_best && (best_has_size != has_size ? best_has_size : best_start >= s.st_value))
@@ -176,25 +178,32 @@ static void symbol_search_table(const struct symbol_elf *elf, const Elf64_Shdr *
         best_has_size = has_size;
         best_name = s.st_name;
         best_start = s.st_value;
+        best_size = s.st_size;
     }
     if (has_best && *symbol_string(names, best_name) != '\0')
-        *ret = (struct symbol_function){symbol_string(names, best_name), best_start};
+        *ret = (struct symbol_function){symbol_string(names, best_name), best_start, best_size};
 }
 
 /* .symtab knows the static functions too, but a stripped object has only .dynsym. */
-static struct symbol_function symbol_find_function(const struct symbol_elf *elf, uint64_t addr)
+static struct symbol_function symbol_find(const struct symbol_elf *elf, uint64_t addr,
+                                          bool is_data)
 {
     static const uint32_t kinds[] = {SHT_SYMTAB, SHT_DYNSYM};
-    struct symbol_function found = {NULL, 0};
+    struct symbol_function found = {NULL, 0, 0};
     Elf64_Shdr section;
 
     for (size_t k = 0; k < WEFT_ARRAY_SIZE(kinds); k++) {
         for (size_t i = 0; i < elf->sections && found.name == NULL; i++) {
             if (symbol_elf_section(elf, i, &section) && section.sh_type == kinds[k])
-                symbol_search_table(elf, &section, addr, &found);
+                symbol_search_table(elf, &section, addr, is_data, &found);
         }
     }
     return found;
+}
+
+static struct symbol_function symbol_find_function(const struct symbol_elf *elf, uint64_t addr)
+{
+    return symbol_find(elf, addr, false);
 }
 
 static bool symbol_find_line(const struct symbol_elf *elf, uint64_t addr,
@@ -236,7 +245,7 @@ static int symbol_name_length(const char *name)
 static bool symbol_describe_elf(const struct symbol_elf *elf, const char *object, uint64_t addr,
                                 enum symbol_kind kind, struct weft__text *text)
 {
-    struct symbol_function function = {NULL, 0};
+    struct symbol_function function = {NULL, 0, 0};
     struct weft__dwarfline line;
 
     if (kind == SYMBOL_EITHER)
@@ -254,18 +263,36 @@ static bool symbol_describe_elf(const struct symbol_elf *elf, const char *object
     return true;
 }
 
+/* Maps the file; what it returned true for must be closed. */
+static bool symbol_open_file(const char *path, struct symbol_elf *elf)
+{
+    void *mapping;
+
+    *elf = (struct symbol_elf){.at = NULL};
+    if (weft__sys_map_file(path, &mapping, &elf->size) != 0)
+        return false;
+    elf->at = mapping;
+    if (symbol_elf_open(elf))
+        return true;
+    weft__sys_unmap(mapping, elf->size);
+    return false;
+}
+
+static void symbol_close_file(struct symbol_elf *elf)
+{
+    weft__sys_unmap((void *)(uintptr_t)elf->at, elf->size);
+}
+
 static bool symbol_describe_file(const char *path, const char *object, uint64_t addr,
                                  enum symbol_kind kind, struct weft__text *text)
 {
-    struct symbol_elf elf = {.at = NULL};
-    void *mapping;
+    struct symbol_elf elf;
     bool named;
 
-    if (weft__sys_map_file(path, &mapping, &elf.size) != 0)
+    if (!symbol_open_file(path, &elf))
         return false;
-    elf.at = mapping;
-    named = symbol_elf_open(&elf) && symbol_describe_elf(&elf, object, addr, kind, text);
-    weft__sys_unmap(mapping, elf.size);
+    named = symbol_describe_elf(&elf, object, addr, kind, text);
+    symbol_close_file(&elf);
     return named;
 }
 
@@ -288,6 +315,75 @@ static void symbol_describe(const void *pc, enum symbol_kind kind, struct weft__
 bool weft__symbol_in_file(const char *path, uint64_t addr, struct weft__text *text)
 {
     return symbol_describe_file(path, path, addr, SYMBOL_EXACT, text);
+}
+
+/* Of the three parts of a path, the last that begins with '/' and those after it. */
+static void symbol_join(const struct weft__dwarfline *line, struct weft__text *text)
+{
+    const char *parts[] = {line->root, line->dir, line->name};
+
+    for (size_t i = 0; i < WEFT_ARRAY_SIZE(parts); i++) {
+        if (*parts[i] == '/')
+            weft__text_init(text, text->start, (size_t)(text->end - text->start));
+        else if (weft__text_len(text) > 0 && *parts[i] != '\0')
+            weft__text_add(text, "/");
+        weft__text_add(text, "%s", parts[i]);
+    }
+}
+
+static bool symbol_place_elf(const struct symbol_elf *elf, uint64_t addr,
+                             struct weft__symbol_place *ret)
+{
+    struct symbol_function function = symbol_find_function(elf, addr);
+    struct weft__dwarfline line;
+    struct weft__text text;
+
+    if (function.name != NULL) {
+        weft__text_init(&text, ret->function, sizeof ret->function);
+        weft__text_add(&text, "%.*s", symbol_name_length(function.name), function.name);
+    }
+    if (symbol_find_line(elf, addr, &line)) {
+        weft__text_init(&text, ret->file, sizeof ret->file);
+        weft__text_add(&text, "%s", line.file);
+        weft__text_init(&text, ret->path, sizeof ret->path);
+        symbol_join(&line, &text);
+        ret->line = line.line;
+    }
+    return function.name != NULL || ret->line != 0;
+}
+
+bool weft__symbol_place_in_file(const char *path, uint64_t addr, bool is_return,
+                                struct weft__symbol_place *ret)
+{
+    struct symbol_elf elf;
+    bool found;
+
+    *ret = (struct weft__symbol_place){.line = 0};
+    if (!symbol_open_file(path, &elf))
+        return false;
+    found = symbol_place_elf(&elf, is_return ? addr - 1 : addr, ret);
+    symbol_close_file(&elf);
+    return found;
+}
+
+bool weft__symbol_data_in_file(const char *path, uint64_t addr, char *name, size_t size,
+                               uint64_t *ret_offset, uint64_t *ret_size)
+{
+    struct symbol_elf elf;
+    struct symbol_function variable;
+    struct weft__text text;
+
+    if (!symbol_open_file(path, &elf))
+        return false;
+    variable = symbol_find(&elf, addr, true);
+    if (variable.name != NULL) {
+        weft__text_init(&text, name, size);
+        weft__text_add(&text, "%.*s", symbol_name_length(variable.name), variable.name);
+        *ret_offset = addr - variable.start;
+        *ret_size = variable.size;
+    }
+    symbol_close_file(&elf);
+    return variable.name != NULL;
 }
 
 void weft__symbol_name(const void *pc, char *buf, size_t size)

@@ -21,6 +21,24 @@
  * False, and nothing appended, when it cannot tell or the file is damaged. */
 bool weft__symbol_in_file(const char *path, uint64_t addr, struct weft__text *text);
 
+/* The same in pieces.  What is unknown is "" or 0; `path` is where the source lay when it was
+ * compiled, and may be relative to a directory that nobody noted. */
+struct weft__symbol_place {
+    char function[96];
+    char file[96]; /* without its directory */
+    char path[512];
+    unsigned line;
+};
+
+/* addr as above; is_return: a return address, whose call is meant.  False when nothing is known. */
+bool weft__symbol_place_in_file(const char *path, uint64_t addr, bool is_return,
+                                struct weft__symbol_place *ret);
+
+/* The variable (static ones too) that holds the address `addr` of the file's data, and how far
+ * inside.  False when there is none, or when the file cannot be read. */
+bool weft__symbol_data_in_file(const char *path, uint64_t addr, char *name, size_t size,
+                               uint64_t *ret_offset, uint64_t *ret_size);
+
 /* Writes the name of the code at pc: "function (file.c:123)", or "function (object)" without
  * line information, or "object+0x1234" without symbols, or "0x7f..." for no object.  pc is the
  * address of an instruction, such as a function's own address. */

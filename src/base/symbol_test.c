@@ -4,6 +4,8 @@
  */
 #include "base/symbol.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -70,6 +72,49 @@ TEST(symbol_of_no_object_is_a_number)
     EXPECT_STR(buf, "0x10");
     weft__symbol_name(NULL, buf, sizeof buf);
     EXPECT_STR(buf, "0x0");
+}
+
+/* As the file of this program counts it. */
+static uint64_t symbol_test_address(const void *address)
+{
+    struct link_map *map = NULL;
+    Dl_info info;
+
+    EXPECT(dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) != 0);
+    return (uint64_t)((uintptr_t)address - map->l_addr);
+}
+
+TEST(symbol_place_comes_in_pieces)
+{
+    struct weft__symbol_place place;
+
+    EXPECT(weft__symbol_place_in_file(
+        "/proc/self/exe", symbol_test_address((const void *)(uintptr_t)symbol_test_target), false,
+        &place));
+    EXPECT_STR(place.function, "symbol_test_target");
+    EXPECT_STR(place.file, "symbol_test.c");
+    EXPECT(place.line > SYMBOL_TEST_FIRST_LINE && place.line < SYMBOL_TEST_LAST_LINE);
+    EXPECT(strlen(place.path) >= strlen("base/symbol_test.c") &&
+           strcmp(place.path + strlen(place.path) - strlen("base/symbol_test.c"),
+                  "base/symbol_test.c") == 0);
+    EXPECT(!weft__symbol_place_in_file("/proc/self/exe", 0, false, &place));
+    EXPECT(!weft__symbol_place_in_file("/nonexistent", 4096, false, &place));
+}
+
+static uint32_t symbol_test_variable[3];
+
+TEST(symbol_of_data_in_a_file)
+{
+    uint64_t offset = 0, size = 0;
+    char name[64];
+
+    EXPECT(weft__symbol_data_in_file("/proc/self/exe",
+                                     symbol_test_address(&symbol_test_variable[2]), name,
+                                     sizeof name, &offset, &size));
+    EXPECT_STR(name, "symbol_test_variable");
+    EXPECT_EQ(offset, 8);
+    EXPECT_EQ(size, sizeof symbol_test_variable);
+    EXPECT(!weft__symbol_data_in_file("/nonexistent", 4096, name, sizeof name, &offset, &size));
 }
 
 TEST(symbol_of_data_is_an_offset)

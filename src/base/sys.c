@@ -327,6 +327,13 @@ int weft__sys_shut_thread_count(void)
 }
 
 /* Reads up to the next line's two bounds, then past its end: "7f00-7f10 rw-p ...". */
+void weft__sys_program_path(char *ret, size_t size)
+{
+    ssize_t n = readlink("/proc/self/exe", ret, size - 1);
+
+    ret[n > 0 ? n : 0] = '\0';
+}
+
 int weft__sys_mapping_of(const void *p, uintptr_t *ret_low, uintptr_t *ret_high)
 {
     char buf[512];

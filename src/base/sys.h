@@ -97,6 +97,9 @@ int weft__sys_thread_count(void);
 /* Of these, those that block SIGSEGV: nobody does but the helper threads of a sanitizer. */
 int weft__sys_shut_thread_count(void);
 
+/* The path of the running program; "" when it cannot be told. */
+void weft__sys_program_path(char *ret, size_t size);
+
 /* The bounds of the mapping that holds `p`. */
 WEFT_MUST_USE int weft__sys_mapping_of(const void *p, uintptr_t *ret_low, uintptr_t *ret_high);
 
