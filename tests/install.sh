@@ -58,5 +58,12 @@ run "$tmp/subproject/consumer"
 if [ -x "$prefix/bin/weft" ]; then
     "$prefix/bin/weft" version
     (unset LD_LIBRARY_PATH PKG_CONFIG_PATH
-        XDG_CACHE_HOME="$tmp/cache" HOME="$tmp" run "$prefix/bin/weft" run "$here/consumer.c")
+        XDG_CACHE_HOME="$tmp/cache" HOME="$tmp" run "$prefix/bin/weft" run "$here/consumer.c"
+        # ... and the library that it preloads, wherever the prefix was moved.
+        if [ -e "$libdir/libweft-check.so" ]; then
+            XDG_CACHE_HOME="$tmp/cache" HOME="$tmp" run "$prefix/bin/weft" check --schedules 50 \
+                "$here/threads.c"
+            "$prefix/bin/weft" cc "$here/threads.c" -o "$tmp/threads"
+            run "$prefix/bin/weft" check --schedules 50 "$tmp/threads"
+        fi)
 fi

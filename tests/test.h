@@ -19,7 +19,7 @@ struct test_record;
 /* How the bodies of one style run.  prepare() comes before the census of what is open, run() is
  * measured by it.  workers is 0 for a style without a runtime, which is then run once. */
 struct test_style {
-    bool has_workers;
+    bool has_workers; /* 1, 4 and TEST_STEERED */
     void (*prepare)(const struct test_record *test, size_t workers);
     void (*run)(const struct test_record *test, size_t workers);
 };
@@ -30,6 +30,7 @@ struct test_record {
     int line;
     bool night;                     /* only under --night, and with a timeout of its own */
     bool real_clock;                /* tasks only: do not run on the virtual clock */
+    bool not_steered;               /* tasks only: what decides is not only which task runs */
     const char *panics_with;        /* not NULL: must abort, and say this */
     const struct test_style *style;
     void (*body)(void);
@@ -50,9 +51,15 @@ extern const struct test_style test_task_style;  /* test_task.c, the only one to
 
 /* In a plain thread, with no runtime but the one the body may start. */
 #define TEST(name) TEST_DEFINE(name, .style = &test_plain_style)
-/* As the root task of a runtime: once with 1 worker (name/1w), once with 4 (name/4w). */
+/* As the root task of a runtime: once with 1 worker (name/1w), once with 4 (name/4w), and under
+ * random schedules (name/check), as many as WEFT_CHECK_SCHEDULES in the environment says: 20, by
+ * night 1,000.  So the body runs more than once in a process and must begin anew each time.
+ * TASK_TEST_FREE is not for schedules: it has plain threads, looks at workers, or takes long. */
 #define TASK_TEST(name) TEST_DEFINE(name, .style = &test_task_style)
+#define TASK_TEST_FREE(name) TEST_DEFINE(name, .style = &test_task_style, .not_steered = true)
 #define TASK_TEST_REAL(name) TEST_DEFINE(name, .style = &test_task_style, .real_clock = true)
+
+#define TEST_STEERED ((size_t)1000) /* in the place of a number of workers */
 /* Only under --night. */
 #define NIGHT_TEST(name) TEST_DEFINE(name, .style = &test_plain_style, .night = true)
 #define NIGHT_TASK_TEST(name) TEST_DEFINE(name, .style = &test_task_style, .night = true)
@@ -69,6 +76,14 @@ void test_expect_eq(const char *file, int line, const char *text, long long a, l
 void test_expect_str(const char *file, int line, const char *text, const char *a, const char *b);
 /* True under --night. */
 bool test_is_night(void);
+
+/* True while the body runs under schedules; then a race goes on for fewer rounds, as each schedule
+ * is another race, and has room for a thousand tasks in all. */
+extern bool test_is_steered;
+#define TEST_FEWER(n) (test_is_steered && (n) > 20 ? 20 : (n))
+
+/* Called before a failed test ends, to say more; set by test_task.c. */
+extern void (*test_say_more)(void);
 
 #define EXPECT(cond) \
     ((cond) ? (void)0 : test_fail(__FILE__, __LINE__, "expected %s", #cond))

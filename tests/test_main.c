@@ -73,6 +73,8 @@ static struct main_case main_cases[CASES_MAX];
 static size_t main_case_count;
 static bool main_is_night;
 
+void (*test_say_more)(void);
+
 /* ---- what tests call --------------------------------------------------------------------- */
 
 bool test_is_night(void)
@@ -100,6 +102,9 @@ void test_fail(const char *file, int line, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     main_say(file, line, "", text);
+    if (test_say_more != NULL) {
+        test_say_more();
+    }
     _exit(1);
 }
 
@@ -168,6 +173,8 @@ static void main_add(const struct test_record *test, size_t workers)
     *c = (struct main_case){.test = test, .workers = workers};
     if (workers == 0) {
         snprintf(c->name, sizeof c->name, "%s", test->name);
+    } else if (workers == TEST_STEERED) {
+        snprintf(c->name, sizeof c->name, "%s/check", test->name);
     } else {
         snprintf(c->name, sizeof c->name, "%s/%zuw", test->name, workers);
     }
@@ -180,16 +187,24 @@ static void main_add(const struct test_record *test, size_t workers)
     }
 }
 
+static bool main_is_steerable(const struct test_record *test)
+{
+    return !test->real_clock && !test->not_steered && !test->night && test->panics_with == NULL;
+}
+
 static void main_gather(void)
 {
     for (const struct test_record *const *at = __start_weft_tests; at < __stop_weft_tests; at++) {
-        if (main_case_count + 2 > CASES_MAX) {
+        if (main_case_count + 3 > CASES_MAX) {
             fprintf(stderr, "more than %d tests\n", CASES_MAX);
             exit(2);
         }
         main_add(*at, (*at)->style->has_workers ? 1 : 0);
         if ((*at)->style->has_workers) {
             main_add(*at, 4);
+            if (main_is_steerable(*at)) {
+                main_add(*at, TEST_STEERED);
+            }
         }
     }
     qsort(main_cases, main_case_count, sizeof main_cases[0], main_compare);

@@ -1,4 +1,4 @@
-/* test_task.c - runs a TASK_TEST's body as the root task of a runtime.
+/* test_task.c - runs a TASK_TEST's body as the root task of a runtime, or of many schedules.
  *
  * Apart from test_main.c so that the tests of the rooms below core link without a runtime.
  * A first, empty run comes before the census: what a runtime keeps on purpose for the next one
@@ -6,9 +6,17 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <weft/check.h>
 #include <weft/run.h>
 
+#include "check/explore.h"
 #include "tests/test.h"
+
+enum { TASK_SCHEDULES = 20, TASK_SCHEDULES_NIGHT = 1000 };
+
+bool test_is_steered;
 
 static int task_nothing(void *arg)
 {
@@ -23,8 +31,32 @@ static int task_body(void *arg)
     return 0;
 }
 
+static uint64_t task_schedules(void)
+{
+    const char *text = getenv("WEFT_CHECK_SCHEDULES");
+    uint64_t n = text != NULL ? strtoull(text, NULL, 10) : 0;
+    return n > 0 ? n : TEST_ROUNDS(TASK_SCHEDULES, TASK_SCHEDULES_NIGHT);
+}
+
+/* WEFT_CHECK_SEED, _STRATEGY and _REPLAY: another seed, another strategy, one schedule again. */
+static int task_explore(int (*fn)(void *), const struct test_record *test, uint64_t schedules)
+{
+    const char *seed = getenv("WEFT_CHECK_SEED"), *strategy = getenv("WEFT_CHECK_STRATEGY");
+    return weft_explore(fn, &test, &(weft_check_options){
+        .schedules = schedules,
+        .seed = seed != NULL ? strtoull(seed, NULL, 10) : 0,
+        .strategy = strategy != NULL ? strategy : "random",
+        .replay = getenv("WEFT_CHECK_REPLAY"),
+    });
+}
+
 static int task_start(int (*fn)(void *), const struct test_record *test, size_t workers)
 {
+    if (workers == TEST_STEERED) {
+        test_say_more = weft__explore_say_where;
+        test_is_steered = true;
+        return task_explore(fn, test, fn == task_nothing ? 2 : task_schedules());
+    }
     return weft_run_with(fn, &test, &(weft_options){
         .workers = workers,
         .virtual_clock = !test->real_clock,

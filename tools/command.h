@@ -17,6 +17,9 @@ struct command {
 
 extern const struct command cmd_run;
 extern const struct command cmd_build;
+extern const struct command cmd_check;
+extern const struct command cmd_replay;
+extern const struct command cmd_cc;
 extern const struct command cmd_version;
 
 /* Prints `weft help NAME`.  Returns OUT_NOTHING. */

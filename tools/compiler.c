@@ -15,6 +15,7 @@
 
 #include "depfile.h"
 #include "disk.h"
+#include "hook.h"
 #include "out.h"
 #include "spawn.h"
 
@@ -191,6 +192,9 @@ void compiler_digest(const struct compiler_order *order, struct digest *digest)
     compiler_digest_words(digest, &order->flags);
     compiler_digest_words(digest, &order->libraries);
     compiler_digest_words(digest, &order->sources);
+    digest_word(digest, order->hooked);
+    if (order->hooked)
+        disk_digest_identity(order->hook_library, digest);
     for (const char *const *name = compiler_environment; *name; name++)
         digest_word(digest, getenv(*name));
 }
@@ -261,22 +265,20 @@ static void compiler_push_source(struct words *argv, const char *source)
         compiler_push_all(argv, (const char *const[]){"-x", "none", NULL});
 }
 
-static int compiler_push_sources(const struct compiler_order *order, const char *scratch,
-                                 struct words *argv, struct words *copies)
+/* given: what to compile for each source; argv gets what the copies need. */
+static int compiler_copy_sources(const struct compiler_order *order, const char *scratch,
+                                 struct words *argv, struct words *copies, struct words *given)
 {
-    struct words given = {0};
     for (size_t i = 0; i < order->sources.n; i++) {
         const char *copy = NULL;
         if (compiler_copy(order->sources.at[i], scratch, i, &copy) != 0)
             return OUT_COULD_NOT;
-        words_push(&given, copy ? copy : order->sources.at[i]);
+        words_push(given, copy ? copy : order->sources.at[i]);
         words_push(copies, copy);
         if (copy)
             compiler_push_all(argv, (const char *const[]){
                                         "-iquote", compiler_dir(order->sources.at[i]), NULL});
     }
-    for (size_t i = 0; i < given.n; i++)
-        compiler_push_source(argv, given.at[i]);
     return 0;
 }
 
@@ -311,11 +313,12 @@ static void compiler_name_sources(struct words *reads, const struct compiler_ord
     }
 }
 
-int compiler_make(const struct compiler_order *order, const char *scratch, const char *program,
-                  struct words *ret_reads)
+/* In one go: the program from its sources. */
+static int compiler_make_usual(const struct compiler_order *order, const char *scratch,
+                               const char *program, struct words *ret_reads)
 {
     const char *reads_path = words_print("%s/reads", scratch);
-    struct words argv = {0}, copies = {0};
+    struct words argv = {0}, copies = {0}, given = {0};
     words_append(&argv, &order->compiler);
     compiler_push_all(&argv, compiler_usual_flags);
     words_push(&argv, words_print("-I%s", order->home.include));
@@ -324,8 +327,10 @@ int compiler_make(const struct compiler_order *order, const char *scratch, const
                                                        NULL});
     words_append(&argv, &order->flags);
     compiler_push_all(&argv, (const char *const[]){"-o", program, NULL});
-    if (compiler_push_sources(order, scratch, &argv, &copies) != 0)
+    if (compiler_copy_sources(order, scratch, &argv, &copies, &given) != 0)
         return OUT_COULD_NOT;
+    for (size_t i = 0; i < given.n; i++)
+        compiler_push_source(&argv, given.at[i]);
     words_push(&argv, order->home.library);
     words_append(&argv, &order->libraries);
     compiler_push_all(&argv, compiler_usual_libraries);
@@ -333,4 +338,62 @@ int compiler_make(const struct compiler_order *order, const char *scratch, const
     if (status == 0 && ret_reads && depfile_read(reads_path, ret_reads) == 0)
         compiler_name_sources(ret_reads, order, &copies);
     return status;
+}
+
+/* One object with hooks from one source. */
+static int compiler_make_object(const struct compiler_order *order, const struct words *usual,
+                                const char *source, const char *object, struct words *ret_reads)
+{
+    const char *reads_path = words_print("%s.reads", object);
+    struct words argv = {0}, reads = {0};
+    words_append(&argv, &order->compiler);
+    words_push(&argv, words_print("-O%s", order->hooked));
+    hook_compile_flags(&order->compiler, &argv);
+    words_append(&argv, usual);
+    if (ret_reads)
+        compiler_push_all(&argv, (const char *const[]){"-MD", "-MT", "program", "-MF", reads_path,
+                                                       NULL});
+    words_append(&argv, &order->flags);
+    compiler_push_all(&argv, (const char *const[]){"-c", "-o", object, NULL});
+    compiler_push_source(&argv, source);
+    int status = compiler_run(order, &argv);
+    if (status == 0 && ret_reads && depfile_read(reads_path, &reads) == 0)
+        words_append(ret_reads, &reads);
+    return status;
+}
+
+/* Piece by piece: the hooks' flag must not be there when it is linked. */
+static int compiler_make_hooked(const struct compiler_order *order, const char *scratch,
+                                const char *program, struct words *ret_reads)
+{
+    struct words usual = {0}, link = {0}, copies = {0}, given = {0};
+    bool cxx = false;
+    words_push(&usual, words_print("-I%s", order->home.include));
+    if (compiler_copy_sources(order, scratch, &usual, &copies, &given) != 0)
+        return OUT_COULD_NOT;
+    words_append(&link, &order->compiler);
+    words_append(&link, &order->flags);
+    compiler_push_all(&link, (const char *const[]){"-o", program, NULL});
+    for (size_t i = 0; i < given.n; i++) {
+        const char *object = words_print("%s/object%zu.o", scratch, i);
+        if (compiler_make_object(order, &usual, given.at[i], object, ret_reads) != 0)
+            return OUT_COULD_NOT;
+        words_push(&link, object);
+        cxx |= hook_is_cxx(given.at[i]);
+    }
+    words_push(&link, order->home.library);
+    words_append(&link, &order->libraries);
+    if (cxx)
+        words_push(&link, "-lstdc++");
+    hook_link_flags(order->hook_library, &link);
+    if (ret_reads)
+        compiler_name_sources(ret_reads, order, &copies);
+    return compiler_run(order, &link);
+}
+
+int compiler_make(const struct compiler_order *order, const char *scratch, const char *program,
+                  struct words *ret_reads)
+{
+    return order->hooked ? compiler_make_hooked(order, scratch, program, ret_reads)
+                         : compiler_make_usual(order, scratch, program, ret_reads);
 }

@@ -36,6 +36,8 @@ struct compiler_order {
     const char *wanted;    /* the value of --cc, or NULL */
     bool verbose;
     bool takes_files;      /* a flag names a file whose changes a cache would not see */
+    const char *hooked;    /* for `weft check`: the level of -O; NULL: compile as usual */
+    const char *hook_library; /* libweft-check.so; with `hooked` only */
 };
 
 /* Takes a shared option or a flag of the compiler.  0, or OUT_COULD_NOT. */

@@ -12,7 +12,9 @@
 #include "out.h"
 #include "words.h"
 
-static const struct command *const main_commands[] = {&cmd_run, &cmd_build, &cmd_version, NULL};
+static const struct command *const main_commands[] = {
+    &cmd_run, &cmd_build, &cmd_check, &cmd_replay, &cmd_cc, &cmd_version, NULL,
+};
 
 static const struct command *main_find(const char *name)
 {

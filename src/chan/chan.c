@@ -228,7 +228,7 @@ int weft__chan_recv_now(weft_chan *ch, void *ret_value, struct weft__task **ret_
 int weft_chan_send(weft_chan *ch, const void *value)
 {
     weft__chan_expect(ch, value);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_SEND, ch, __builtin_return_address(0));
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
@@ -249,7 +249,7 @@ int weft_chan_send(weft_chan *ch, const void *value)
 int weft_chan_recv(weft_chan *ch, void *ret_value)
 {
     weft__chan_expect(ch, ret_value);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_RECV, ch, __builtin_return_address(0));
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
@@ -270,6 +270,7 @@ int weft_chan_recv(weft_chan *ch, void *ret_value)
 int weft_chan_try_send(weft_chan *ch, const void *value)
 {
     weft__chan_expect(ch, value);
+    weft__control_point(WEFT__DEED_TRY_SEND, ch, __builtin_return_address(0));
     struct weft__thread *self = weft__enter();
     struct weft__task *receiver;
     lock_take(&ch->lock);
@@ -277,12 +278,13 @@ int weft_chan_try_send(weft_chan *ch, const void *value)
     lock_drop(&ch->lock);
     chan_ready(receiver);
     weft__leave(self);
-    return rc;
+    return weft__control_result(rc);
 }
 
 int weft_chan_try_recv(weft_chan *ch, void *ret_value)
 {
     weft__chan_expect(ch, ret_value);
+    weft__control_point(WEFT__DEED_TRY_RECV, ch, __builtin_return_address(0));
     struct weft__thread *self = weft__enter();
     struct weft__task *sender;
     lock_take(&ch->lock);
@@ -290,7 +292,7 @@ int weft_chan_try_recv(weft_chan *ch, void *ret_value)
     lock_drop(&ch->lock);
     chan_ready(sender);
     weft__leave(self);
-    return rc;
+    return weft__control_result(rc);
 }
 
 /* ---- close and free ---- */
@@ -311,6 +313,7 @@ void weft_chan_close(weft_chan *ch)
         return;
     }
     weft__chan_expect(ch, ch);
+    weft__control_point(WEFT__DEED_CLOSE, ch, __builtin_return_address(0));
     struct weft__thread *self = weft__enter();
     lock_take(&ch->lock);
     ch->closed = true;
@@ -352,6 +355,7 @@ static weft_chan *chan_look(const weft_chan *ch)
 size_t weft_chan_len(const weft_chan *ch)
 {
     weft_chan *looked = chan_look(ch);
+    weft__control_point(WEFT__DEED_CHAN_LOOK, ch, __builtin_return_address(0));
     lock_take(&looked->lock);
     size_t len = looked->len;
     lock_drop(&looked->lock);
@@ -366,8 +370,9 @@ size_t weft_chan_capacity(const weft_chan *ch)
 bool weft_chan_is_closed(const weft_chan *ch)
 {
     weft_chan *looked = chan_look(ch);
+    weft__control_point(WEFT__DEED_CHAN_LOOK, ch, __builtin_return_address(0));
     lock_take(&looked->lock);
     bool closed = looked->closed;
     lock_drop(&looked->lock);
-    return closed;
+    return weft__control_seen(closed);
 }

@@ -562,14 +562,14 @@ static void race_send(int rounds, size_t capacity)
 
 TASK_TEST(t19_recv_against_cancel)
 {
-    race_recv(5000, 2);
-    race_recv(5000, 0);
+    race_recv(TEST_FEWER(5000), 2);
+    race_recv(TEST_FEWER(5000), 0);
 }
 
 TASK_TEST(t19_send_against_cancel)
 {
-    race_send(5000, 2);
-    race_send(5000, 0);
+    race_send(TEST_FEWER(5000), 2);
+    race_send(TEST_FEWER(5000), 0);
 }
 
 NIGHT_TASK_TEST(t19_recv_against_cancel_night)

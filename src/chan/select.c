@@ -157,6 +157,12 @@ static size_t select_chance(struct weft__thread *self, size_t n)
     if (n == 1) {
         return 0;
     }
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        uint32_t choice = weft__control_choose((uint32_t)n);
+        if (choice < n) {
+            return choice;
+        }
+    }
     if (w) {
         return (size_t)weft__rng_below(&w->rng, n);
     }
@@ -275,6 +281,16 @@ static int select_wait(struct select *s, int64_t timeout_ns, struct weft__thread
     return rc;
 }
 
+/* For whoever steers: the point has named the first channel only. */
+static void select_order(const struct select *s)
+{
+    weft_chan *ch;
+    size_t k = 0;
+    while (weft__control && (ch = select_next(s, &k)) != NULL) {
+        weft__control_order(ch);
+    }
+}
+
 int weft_select(weft_arm *arms, size_t n, int64_t timeout_ns)
 {
     struct select s;
@@ -283,15 +299,23 @@ int weft_select(weft_arm *arms, size_t n, int64_t timeout_ns)
         return -WEFT_EINVAL;
     }
     /* Without a wait it is a try_ form: never cancelled, and no turn for others. */
-    struct weft__thread *self = timeout_ns == 0 ? weft__enter() : weft__op_begin();
+    const void *site = __builtin_return_address(0), *first = s.live ? select_nth(&s, 0)->ch : NULL;
+    struct weft__thread *self;
+    if (timeout_ns == 0) {
+        weft__control_point(WEFT__DEED_TRY_SELECT, first, site);
+        self = weft__enter();
+    } else {
+        self = weft__op_begin(WEFT__DEED_SELECT, first, site);
+    }
     if (timeout_ns != 0 && weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
     struct weft__task *peer = NULL;
+    select_order(&s);
     select_lock(&s);
     int rc = select_now(&s, self, &peer);
     if (rc == -WEFT_EAGAIN && timeout_ns != 0) {
-        rc = select_wait(&s, timeout_ns, &self, __builtin_return_address(0));
+        rc = select_wait(&s, timeout_ns, &self, site);
     } else {
         select_unlock(&s);
     }
@@ -299,5 +323,5 @@ int weft_select(weft_arm *arms, size_t n, int64_t timeout_ns)
         weft__ready(peer);
     }
     weft__leave(self);
-    return rc;
+    return timeout_ns == 0 ? weft__control_result(rc) : rc;
 }

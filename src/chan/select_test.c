@@ -197,7 +197,7 @@ TEST(select_nothing_for_ever)
 
 /* ---- fairness ---- */
 
-TASK_TEST(select_fair)
+TASK_TEST_FREE(select_fair)
 {
     enum { ROUNDS = 4000 };
     weft_chan *chans[4];
@@ -248,7 +248,7 @@ static void fair_among_gaps(void)
 }
 
 /* An arm that stands behind some that cannot happen gets no larger share. */
-TASK_TEST(select_fair_with_gaps)
+TASK_TEST_FREE(select_fair_with_gaps)
 {
     fair_among_gaps();
 }
@@ -440,8 +440,8 @@ static void select_race(int rounds, size_t capacity)
 
 TASK_TEST(select_against_cancel)
 {
-    select_race(5000, 1);
-    select_race(5000, 0);
+    select_race(TEST_FEWER(5000), 1);
+    select_race(TEST_FEWER(5000), 0);
 }
 
 NIGHT_TASK_TEST(select_against_cancel_night)

@@ -80,7 +80,7 @@ static bool clock_arm_sleep(struct weft__thread *self, struct weft__timer *timer
 
 static int clock_sleep_until(int64_t when, const void *site)
 {
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_SLEEP, NULL, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }

@@ -77,7 +77,7 @@ static int alarm_task(void *arg)
     return 0;
 }
 
-TASK_TEST(clock_virtual_alarms)
+TASK_TEST_FREE(clock_virtual_alarms)
 {
     struct alarms alarms = {.start = weft_now() + WEFT_SECOND};
     struct weft__rng rng;

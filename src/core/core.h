@@ -57,6 +57,13 @@ struct weft__runnable {
 struct weft__locals;
 struct weft__start;
 
+/* Who gives a task its turns. */
+enum weft__driver {
+    WEFT__BY_WORKER = 0,
+    WEFT__BY_THREAD, /* one of its own: parking blocks that thread */
+    WEFT__BY_CONTROL /* the worker, when the roof says so: control.h */
+};
+
 /* A task that has been promised to run but has no stack yet.  On the heap. */
 struct weft__birth {
     struct weft__runnable run; /* first */
@@ -70,6 +77,7 @@ struct weft__birth {
     uint32_t arg_size;
     bool has_arg;
     bool service;
+    void *strand; /* steered: the roof's word */
     _Alignas(16) unsigned char arg[];
 };
 
@@ -82,7 +90,7 @@ struct weft__task {
     ATOMIC(uint64_t) wait;           /* see park.h */
     const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
     int32_t budget;
-    bool on_thread;                  /* a thread of its own: parking blocks that thread */
+    uint8_t driven;                  /* enum weft__driver */
     bool enrolled;                   /* the canceller can find it; set upstairs, by itself */
     bool service;
     bool panicking;
@@ -101,6 +109,7 @@ struct weft__task {
     struct weft__locals *locals;
     struct weft__start *start;
     void *defers;                    /* upstairs' list */
+    void *strand;                    /* steered: the roof's word */
     struct weft__stack stack;
     struct weft__san san;
 };

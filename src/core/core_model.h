@@ -73,4 +73,45 @@ static bool model_is_noise(const void *at);
     (model_is_noise(p) ? (*(p) += (v)) - (v)                                                      \
                        : weft__atomic_back(p, weft__atomic_operate(ADD, p, #p, v, order)))
 
+#include "core/control.h"
+
+/* Nobody steers a model but its explorer. */
+const struct weft__control *weft__control;
+
+void weft__control_op(struct weft__thread *self, enum weft__deed deed, const void *object,
+                      const void *second, const void *site)
+{
+    (void)self, (void)object, (void)second, (void)site;
+    model_fail("steered: deed %d", (int)deed);
+}
+
+void weft__control_meet(enum weft__deed deed, const void *object, const void *second,
+                        const void *site)
+{
+    weft__control_op(NULL, deed, object, second, site);
+}
+
+void weft__control_park(struct weft__thread *self, const struct weft__parking *parking)
+{
+    (void)parking;
+    weft__control_op(self, WEFT__DEED_COUNT, NULL, NULL, NULL);
+}
+
+bool weft__control_wait(ATOMIC(uint32_t) *word, int64_t deadline)
+{
+    (void)word, (void)deadline;
+    weft__control_op(NULL, WEFT__DEED_COUNT, NULL, NULL, NULL);
+    return false;
+}
+
+void weft__control_say_order(const void *object)
+{
+    weft__control_op(NULL, WEFT__DEED_COUNT, object, NULL, NULL);
+}
+
+void weft__control_say_refused(void)
+{
+    weft__control_op(NULL, WEFT__DEED_COUNT, NULL, NULL, NULL);
+}
+
 #endif

@@ -48,7 +48,7 @@ static const struct weft__wait_kind probe_gate_kind = {.what = "a gate of the te
 
 static inline int probe_gate_wait(struct probe_gate *gate)
 {
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_LIMITER, gate, NULL);
     struct weft__waiter waiter;
     int rc = 0;
     if (weft__op_cancelled(self)) {

@@ -525,10 +525,11 @@ int weft__offload(int (*fn)(void *arg), void *arg, const weft_blocking_options *
         return -WEFT_EINVAL;
     }
     options = options ? options : &none;
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self =
+        weft__op_begin(WEFT__DEED_BLOCKING, (const void *)(uintptr_t)fn, site);
     if (weft__op_cancelled(self)) {
         rc = weft__op_refuse(self);
-    } else if (self->task->on_thread) {
+    } else if (self->task->driven != WEFT__BY_WORKER) { /* a steered one stops all for as long */
         rc = offload_direct(fn, arg, options, self, site);
     } else {
         rc = offload_from_task(fn, arg, options, kind, site, self, &is_abandoned);

@@ -125,6 +125,15 @@ void weft__park_settle(struct weft__task *task)
     }
 }
 
+/* In the kernel, or where the thread is a strand.  True: the deadline has come. */
+static bool park_wait(struct weft__task *task, int64_t deadline)
+{
+    if (WEFT_UNLIKELY(weft__control != NULL) && weft__control->thread_wait) {
+        return weft__control_wait(&task->woken, deadline);
+    }
+    return weft__sys_futex_wait(&task->woken, 0, deadline) == -ETIMEDOUT;
+}
+
 /* A plain thread, or a task on a thread of its own: settles itself and waits in the kernel. */
 static void park_thread(struct weft__task *task, const struct weft__parking *parking)
 {
@@ -141,13 +150,22 @@ static void park_thread(struct weft__task *task, const struct weft__parking *par
         a_add(&weft__foreign_parked, WEFT__FOREIGN_CHANGE + 1, seq_cst);
     }
     while (a_load(&task->woken, acquire) == 0) { /* pairs with the release in weft__ready */
-        int rc = weft__sys_futex_wait(&task->woken, 0, deadline > 0 ? deadline : -1);
-        if (rc == -ETIMEDOUT && deadline > 0) {
+        if (park_wait(task, deadline > 0 ? deadline : -1) && deadline > 0) {
             deadline = -1;
             if (weft__claim(task, ticket, WEFT__OUTCOME_TIMED_OUT) == WEFT__CLAIM_MUST_READY) {
                 weft__ready(task);
             }
         }
+    }
+}
+
+static WEFT_NOINLINE void park_driven(struct weft__thread *self,
+                                      const struct weft__parking *parking)
+{
+    if (self->task->driven == WEFT__BY_CONTROL) {
+        weft__control_park(self, parking);
+    } else {
+        park_thread(self->task, parking);
     }
 }
 
@@ -183,8 +201,8 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
     if (parking->lock) {
         weft__san_release(parking->lock); /* dropped by another context, which TSan keeps apart */
     }
-    if (task->on_thread) {
-        park_thread(task, parking);
+    if (task->driven != WEFT__BY_WORKER) {
+        park_driven(*self, parking);
     } else {
         weft__switch_away(*self, WEFT__LEFT_PARKED);
         *self = weft__self();
@@ -207,23 +225,21 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
 }
 
 /* Others get their turn after so many calls that succeeded at once (tokio's number). */
-static WEFT_NOINLINE struct weft__thread *op_budget_spent(struct weft__thread *self)
+WEFT_NOINLINE struct weft__thread *weft__op_spent(struct weft__thread *self, enum weft__deed deed,
+                                                  const void *object, const void *second,
+                                                  const void *site)
 {
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        self->task->budget = 0; /* so that the next call comes by, too */
+        weft__control_op(self, deed, object, second, site);
+        return weft__self();
+    }
     self->task->budget = WEFT_BUDGET;
-    if (self->task->on_thread) {
+    if (self->task->driven != WEFT__BY_WORKER) {
         return self;
     }
     weft__switch_away(self, WEFT__LEFT_YIELDED);
     return weft__self();
-}
-
-struct weft__thread *weft__op_begin(void)
-{
-    struct weft__thread *self = weft__enter();
-    if (WEFT_UNLIKELY(--self->task->budget <= 0)) {
-        self = op_budget_spent(self);
-    }
-    return self;
 }
 
 int weft__op_refuse(struct weft__thread *self)

@@ -35,6 +35,7 @@
 #ifndef WEFT_CORE_PARK_H
 #define WEFT_CORE_PARK_H
 
+#include "core/control.h"
 #include "core/self.h"
 
 /* ---- the wait word: sequence:48 outcome:14 state:2; before it is claimed, the outcome's place
@@ -65,7 +66,7 @@ struct weft__parking {
     struct weft__lock *lock;       /* dropped once the task is parked; or NULL */
     void (*release)(void *arg);    /* for more than one lock; or NULL */
     void *release_arg;
-    int64_t deadline;              /* on_thread without a runtime: until when; else ignored */
+    int64_t deadline;              /* a thread without a runtime: until when; else ignored */
     bool is_uncancellable;
     bool keeps_cancel; /* that a cancel ended it is told upstairs by the caller, if it says so */
 };
@@ -105,9 +106,28 @@ enum weft__claim weft__claim_cancel(struct weft__task *task);
 
 /* ---- entry of public calls ---- */
 
-/* Enters the runtime for a call that is cancellable: counts the budget, and gives others a turn
- * when it is spent. */
-struct weft__thread *weft__op_begin(void);
+/* The budget is spent: others get a turn, or whoever steers the run is asked.  The caller is
+ * inside, and stays so. */
+struct weft__thread *weft__op_spent(struct weft__thread *self, enum weft__deed deed,
+                                    const void *object, const void *second, const void *site);
+
+/* Enters the runtime for a call that is cancellable: counts the budget.  What is said of the call
+ * is of use only when that is spent, and costs nothing else. */
+static inline struct weft__thread *weft__op_begin_two(enum weft__deed deed, const void *object,
+                                                      const void *second, const void *site)
+{
+    struct weft__thread *self = weft__enter();
+    if (WEFT_UNLIKELY(--self->task->budget <= 0)) {
+        self = weft__op_spent(self, deed, object, second, site);
+    }
+    return self;
+}
+
+static inline struct weft__thread *weft__op_begin(enum weft__deed deed, const void *object,
+                                                  const void *site)
+{
+    return weft__op_begin_two(deed, object, NULL, site);
+}
 
 /* Is the calling task cancelled?  Then the call must do nothing, and return what refuse says. */
 static inline bool weft__op_cancelled(struct weft__thread *self)

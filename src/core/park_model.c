@@ -42,7 +42,7 @@ static void models_reset_task(bool on_thread)
     memset(&task, 0, sizeof task);
     sleeper_thread.task = &task;
     task.cancel = &cancel_word;
-    task.on_thread = on_thread;
+    task.driven = on_thread ? WEFT__BY_THREAD : WEFT__BY_WORKER;
     lock_init(&object_lock, WEFT_RANK_NONE);
     waiters = (struct weft__waitq){NULL, NULL};
     a_store(&cancel_word, 0, relaxed);
@@ -81,7 +81,7 @@ void weft__ready(struct weft__task *t)
     model_assert(is_off_stack);
     model_assert(times_ready == 0);
     times_ready++;
-    if (t->on_thread) { /* as in worker.c */
+    if (t->driven == WEFT__BY_THREAD) { /* as in worker.c */
         a_store(&task.woken, 1, release);
         weft__sys_futex_wake(&task.woken, 1);
     } else {
@@ -136,7 +136,7 @@ static void sleeper_leaves_frame(void)
 {
     static struct weft__lock nowhere = {1};
     frame = (struct weft__parking){.lock = &nowhere};
-    if (!task.on_thread) {
+    if (task.driven != WEFT__BY_THREAD) {
         uint32_t none = 0;
         a_cas(&settle_now, &none, 2, release, relaxed);
     }

@@ -9,6 +9,7 @@
 #include "core/post.h"
 
 #include "base/sys.h"
+#include "core/control.h"
 #include "core/runtime.h"
 #include "core/watch.h"
 #include "lockfree/ring.h"
@@ -56,23 +57,43 @@ int weft_post(void (*fn)(void *arg), void *arg)
         bool pushed = ring_push(&post_full, cell);
         WEFT_CHECK(pushed); /* no more cells than slots, and one thread alone takes out */
         weft__watch_call(rt);
+        if (WEFT_UNLIKELY(weft__control != NULL)) {
+            weft__control_posted();
+        }
         rc = 0;
     }
     weft__runtime_unpin();
     return rc;
 }
 
-void weft__post_run(struct weft__runtime *rt)
+static bool post_take(struct post_cell *ret_post)
 {
     void *cell;
-    while (ring_pop(&post_full, &cell)) {
-        struct post_cell post = *(struct post_cell *)cell;
-        /* Full, although it has two slots for each cell: somebody who took a cell a lap ago has
-         * been interrupted in the middle. */
-        while (!ring_push(&post_free, cell)) {
-            weft__sys_yield();
-        }
+    if (!ring_pop(&post_full, &cell)) {
+        return false;
+    }
+    *ret_post = *(struct post_cell *)cell;
+    /* Full, although it has two slots for each cell: somebody who took a cell a lap ago has been
+     * interrupted in the middle. */
+    while (!ring_push(&post_free, cell)) {
+        weft__sys_yield();
+    }
+    return true;
+}
+
+void weft__post_run(struct weft__runtime *rt)
+{
+    struct post_cell post;
+    while (post_take(&post)) {
         post.fn(post.arg);
+        weft__runtime_external_end(rt);
+    }
+}
+
+void weft__post_drop(struct weft__runtime *rt)
+{
+    struct post_cell post;
+    while (post_take(&post)) {
         weft__runtime_external_end(rt);
     }
 }

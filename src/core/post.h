@@ -14,4 +14,7 @@ void weft__post_init(void);
  * weft_run. */
 void weft__post_run(struct weft__runtime *rt);
 
+/* Never sleeps.  Forgets them: the run was given up. */
+void weft__post_drop(struct weft__runtime *rt);
+
 #endif

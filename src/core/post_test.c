@@ -67,7 +67,7 @@ TASK_TEST(post_in_order)
     }
 }
 
-TASK_TEST(post_until_full)
+TASK_TEST_FREE(post_until_full)
 {
     post_reset();
     EXPECT_EQ(weft_post(post_hold, NULL), 0);

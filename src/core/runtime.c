@@ -18,6 +18,7 @@
 #include "core/blocked.h"
 #include "core/census.h"
 #include "core/clock.h"
+#include "core/control.h"
 #include "core/fatal.h"
 #include "core/idle.h"
 #include "core/inject.h"
@@ -57,12 +58,23 @@ static size_t runtime_worker_count(const weft_options *options)
     return weft__min((size_t)weft__sys_cpus(), (size_t)WEFT_WORKERS_MAX);
 }
 
+/* One seat, no threads, no signals taken, time that moves only when nothing else can. */
+static void runtime_steer(weft_options *options)
+{
+    options->workers = 1;
+    options->virtual_clock = options->leave_signals = options->quiet = true;
+}
+
 static int runtime_fill_options(weft_options *options)
 {
     if (options->workers > WEFT_WORKERS_MAX || options->stuck_after_ns < 0) {
         return -WEFT_EINVAL;
     }
-    options->workers = runtime_worker_count(options);
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        runtime_steer(options);
+    } else {
+        options->workers = runtime_worker_count(options);
+    }
     options->stack_size = options->stack_size ? options->stack_size : WEFT_STACK_DEFAULT;
     options->idle_stacks_max =
         options->idle_stacks_max ? options->idle_stacks_max : RUNTIME_IDLE_STACKS;
@@ -359,7 +371,7 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
     w->index = index;
     w->turn = 1;
     w->spin_score = 1;
-    weft__rng_seed(&w->rng, weft__rng_entropy() ^ index);
+    weft__rng_seed(&w->rng, (weft__control ? 0 : weft__rng_entropy()) ^ index);
     deque_init(&w->deque);
     lock_init(&w->woken.lock, WEFT_RANK_INJECT);
     lock_init(&w->born.lock, WEFT_RANK_INJECT);
@@ -371,9 +383,23 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
 
 static void runtime_free(struct weft__runtime *rt)
 {
-    weft__stacks_fini(&rt->stacks);
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_keep_stacks(&rt->stacks);
+    } else {
+        weft__stacks_fini(&rt->stacks);
+    }
     weft__free(rt->workers);
     weft__free(rt);
+}
+
+static int runtime_init_stacks(struct weft__runtime *rt)
+{
+    int class_index = weft__stack_class_for(rt->options.stack_size);
+    if (WEFT_UNLIKELY(weft__control != NULL) && class_index >= 0 &&
+        weft__control_take_stacks(&rt->stacks, (uint32_t)class_index)) {
+        return 0;
+    }
+    return weft__stacks_init(&rt->stacks, rt->options.stack_size, rt->options.idle_stacks_max);
 }
 
 static int runtime_new(const weft_options *options, void *root, struct weft__runtime **ret_rt)
@@ -385,8 +411,10 @@ static int runtime_new(const weft_options *options, void *root, struct weft__run
     memset(rt, 0, sizeof *rt);
     rt->options = *options;
     int rc = runtime_fill_options(&rt->options);
+    int64_t now = weft__control ? weft__control->now() : weft__time_now();
+    a_store(&rt->virtual_now, now, relaxed);
     if (rc == 0) {
-        rc = weft__stacks_init(&rt->stacks, rt->options.stack_size, rt->options.idle_stacks_max);
+        rc = runtime_init_stacks(rt);
     }
     if (rc < 0) {
         weft__free(rt);
@@ -395,8 +423,7 @@ static int runtime_new(const weft_options *options, void *root, struct weft__run
     rt->root = root;
     rt->worker_count = rt->options.workers;
     rt->spin = rt->worker_count > 1 && rt->worker_count <= weft__sys_cpus();
-    a_store(&rt->virtual_now, weft__time_now(), relaxed);
-    a_store(&rt->coarse_now, weft__time_now(), relaxed);
+    a_store(&rt->coarse_now, weft__now(rt), relaxed);
     weft__inject_init(&rt->inject);
     weft__idle_init(&rt->idle);
     lock_init(&rt->threads_lock, WEFT_RANK_RUNTIME);
@@ -486,8 +513,37 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
     return rc;
 }
 
+static int runtime_start_steered(const weft_options *options, void *root,
+                                 struct weft__runtime **ret_rt)
+{
+    struct weft__runtime *rt, *none = NULL;
+    int rc = runtime_new(options, root, &rt);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = weft__offload_start(rt);
+    if (rc < 0) {
+        runtime_free(rt);
+        return rc;
+    }
+    weft__post_init();
+    if (!a_cas(&weft__runtime_now, &none, rt, acq_rel, relaxed)) {
+        weft__offload_stop(rt);
+        runtime_free(rt);
+        return -WEFT_EBUSY;
+    }
+    rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
+    runtime_seat_caller(rt, weft__self());
+    weft__control_start(rt, weft__self());
+    *ret_rt = rt;
+    return 0;
+}
+
 int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt)
 {
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        return runtime_start_steered(options, root, ret_rt);
+    }
     struct weft__thread *self = weft__self();
     struct weft__runtime *rt, *none = NULL;
     int rc = runtime_new(options, root, &rt);
@@ -529,8 +585,24 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
     return 0;
 }
 
+static int runtime_work_steered(struct weft__runtime *rt)
+{
+    struct weft__thread *self = weft__self();
+    if (weft__control_work(self)) {
+        runtime_fire_all(rt);
+    }
+    runtime_retire();
+    weft__offload_stop(rt);
+    runtime_unseat_caller(self);
+    runtime_free(rt);
+    return 0;
+}
+
 int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked)
 {
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        return runtime_work_steered(rt);
+    }
     struct weft__thread *self = weft__self();
     weft__thread_loop(self);
     weft__watch_stop(rt); /* first: it may be about to start a spare thread, or to report on one */

@@ -89,6 +89,23 @@ void weft__stacks_fini(struct weft__stacks *stacks)
     }
 }
 
+void weft__stacks_recall(struct weft__stacks *stacks)
+{
+    for (size_t i = 0; i < WEFT_STACK_CLASSES; i++) {
+        struct weft__stack_class *c = &stacks->classes[i];
+        lock_init(&c->lock, WEFT_RANK_STACKS);
+        c->dirty_first = c->dirty_count = c->clean_count = 0;
+        for (struct weft__stack_arena *arena = c->arenas; arena; arena = arena->older) {
+            for (size_t slot = arena->used; slot-- > 0;) { /* the first carved goes first */
+                c->dirty[c->dirty_count++] =
+                    arena->base + slot * (WEFT_STACK_GUARD + c->size) + WEFT_STACK_GUARD;
+            }
+        }
+        WEFT_CHECK(c->dirty_count == c->carved);
+        c->credits = (int64_t)c->carved;
+    }
+}
+
 /* ---- carving; under the class's lock, so the heap is asked for little and seldom ---- */
 
 static int stack_add_arena(struct weft__stack_class *c)

@@ -78,6 +78,9 @@ struct weft__runtime;
 int weft__stacks_init(struct weft__stacks *stacks, size_t default_size, size_t idle_max);
 void weft__stacks_fini(struct weft__stacks *stacks);
 
+/* No task is left: every stack that was carved is free again, whoever had it. */
+void weft__stacks_recall(struct weft__stacks *stacks);
+
 /* Never sleeps.  The class for a size, or -WEFT_EINVAL. */
 int weft__stack_class_for(size_t size);
 

@@ -14,6 +14,7 @@
 #include "base/symbol.h"
 #include "base/sys.h"
 #include "core/census.h"
+#include "core/control.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/local.h"
@@ -21,6 +22,8 @@
 #include "core/runtime.h"
 #include "core/worker.h"
 #include "weft/err.h"
+
+#define TASK_STEERED_THREAD_STACK (1024 * 1024) /* of what would have a thread of its own */
 
 static const weft_task_options task_default_options;
 
@@ -36,6 +39,12 @@ static int task_check_request(const struct weft__birth_request *request,
     return 0;
 }
 
+/* Steered, it is a task like the others, but large. */
+static WEFT_NOINLINE size_t task_thread_stack(size_t asked)
+{
+    return weft__control ? weft__max(asked, (size_t)TASK_STEERED_THREAD_STACK) : asked;
+}
+
 int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
                     const struct weft__birth_request *request, struct weft__birth **ret_birth)
 {
@@ -46,6 +55,9 @@ int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
         return rc;
     }
     size_t stack_size = options->stack_size ? options->stack_size : rt->options.stack_size;
+    if (WEFT_UNLIKELY(options->on != WEFT_TASK)) {
+        stack_size = task_thread_stack(stack_size);
+    }
     int class_index = weft__stack_class_for(stack_size);
     if (class_index < 0) {
         return class_index;
@@ -57,7 +69,7 @@ int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
     if (!birth) {
         return -WEFT_ENOMEM;
     }
-    if (options->on == WEFT_TASK) {
+    if (WEFT_LIKELY(options->on == WEFT_TASK) || weft__control) {
         rc = weft__stack_promise(rt, weft__seat(self), (uint32_t)class_index);
         if (rc < 0) {
             weft__free(birth);
@@ -88,6 +100,10 @@ int weft__birth_new(struct weft__thread *self, struct weft__runtime *rt,
 int weft__birth_launch(struct weft__thread *self, struct weft__runtime *rt,
                        struct weft__birth *birth, enum weft_on on)
 {
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_launch(self, rt, birth);
+        return 0;
+    }
     if (on == WEFT_THREAD) {
         size_t size = rt->stacks.classes[birth->stack_class].size;
         bool is_pinned = !self->runtime && weft__runtime_pin() != NULL; /* as weft__inject_from */
@@ -127,6 +143,11 @@ static void task_fill(struct weft__task *task, struct weft__runtime *rt,
     task->site = birth->site;
     task->locals = birth->locals;
     task->start = birth->start;
+    if (WEFT_UNLIKELY(birth->strand != NULL)) {
+        task->strand = birth->strand;
+        task->driven = WEFT__BY_CONTROL;
+        weft__control->became(task->strand, &task->run, task->stack.lo, task->stack.size);
+    }
 }
 
 /* First thing on a new stack. */
@@ -156,8 +177,8 @@ struct weft__task *weft__task_from_birth(struct weft__thread *self, struct weft_
     uintptr_t at = (top - sizeof(struct weft__task)) & ~(uintptr_t)(WEFT_CACHE_LINE - 1);
     struct weft__task *task = (struct weft__task *)at;
     memset(task, 0, sizeof *task);
-    task_fill(task, rt, birth);
     task->stack = stack;
+    task_fill(task, rt, birth);
     at = (at - birth->arg_size) & ~(uintptr_t)15;
     if (birth->arg_size) {
         memcpy((void *)at, birth->arg, birth->arg_size);
@@ -195,8 +216,8 @@ void weft__task_init_thread(struct weft__task *task, const char *name)
 {
     memset(task, 0, sizeof *task);
     task->run.kind = WEFT__STARTED;
-    task->on_thread = true;
-    task->budget = WEFT_BUDGET;
+    task->driven = WEFT__BY_THREAD;
+    task->budget = weft__control ? 0 : WEFT_BUDGET;
     task->name = name;
     list_init(&task->in_home);
 }
@@ -208,7 +229,7 @@ void weft__task_run_on_thread(struct weft__thread *self, struct weft__birth *bir
     struct weft__task *task = &self->own;
     jmp_buf end;
     task_fill(task, self->runtime, birth);
-    task->on_thread = true;
+    task->driven = WEFT__BY_THREAD;
     void *lo;
     size_t size;
     if (weft__sys_thread_stack(&lo, &size) == 0) { /* so that an overflow can be told as one */
@@ -229,7 +250,10 @@ void weft__task_exit(struct weft__thread *self)
     struct weft__task *task = self->task;
     weft__locals_unref(task->locals);
     task->locals = NULL;
-    if (task->on_thread) {
+    if (task->driven == WEFT__BY_CONTROL) {
+        weft__control_exit(self);
+    }
+    if (task->driven == WEFT__BY_THREAD) {
         weft__leave(self);
         longjmp(*(jmp_buf *)self->end, 1);
     }
@@ -257,13 +281,17 @@ const char *weft__task_label(const struct weft__task *task, char *buffer, size_t
 
 int weft_yield(void)
 {
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self =
+        weft__op_begin(WEFT__DEED_YIELD, NULL, __builtin_return_address(0));
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
-    if (self->task->on_thread) {
+    if (self->task->driven != WEFT__BY_WORKER) {
+        bool is_steered = self->task->driven == WEFT__BY_CONTROL; /* then that was it */
         weft__leave(self);
-        weft__sys_yield();
+        if (!is_steered) {
+            weft__sys_yield();
+        }
         return 0;
     }
     weft__switch_away(self, WEFT__LEFT_YIELDED);

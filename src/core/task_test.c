@@ -72,7 +72,7 @@ static void own_talk(void)
     EXPECT(a_load(&own.tid, acquire) != weft__sys_gettid());
 }
 
-TASK_TEST(task_on_a_thread_virtual)
+TASK_TEST_FREE(task_on_a_thread_virtual)
 {
     own_talk();
 }
@@ -209,7 +209,7 @@ static int local_in_pool(void *arg)
     return 0;
 }
 
-TASK_TEST(local_values_do_not_stay_on_pool_threads)
+TASK_TEST_FREE(local_values_do_not_stay_on_pool_threads)
 {
     for (int i = 0; i < 5; i++) {
         EXPECT_EQ(weft_blocking(local_in_pool, &i), 0);

@@ -18,6 +18,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "core/clock.h"
+#include "core/control.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/park.h"
@@ -152,13 +153,26 @@ static void worker_ready_thread(struct weft__task *task)
         a_add(&weft__foreign_parked, WEFT__FOREIGN_CHANGE - 1, seq_cst);
     }
     a_store(&task->woken, 1, release); /* pairs with the acquire in park_thread */
-    weft__sys_futex_wake(&task->woken, 1);
+    if (WEFT_UNLIKELY(weft__control != NULL) && weft__control->thread_wake) {
+        weft__control->thread_wake(&task->woken);
+    } else {
+        weft__sys_futex_wake(&task->woken, 1);
+    }
+}
+
+static WEFT_NOINLINE void worker_ready_driven(struct weft__task *task)
+{
+    if (task->driven == WEFT__BY_CONTROL) {
+        weft__control_ready(task);
+    } else {
+        worker_ready_thread(task);
+    }
 }
 
 void weft__ready(struct weft__task *task)
 {
-    if (task->on_thread) {
-        worker_ready_thread(task);
+    if (task->driven != WEFT__BY_WORKER) {
+        worker_ready_driven(task);
         return;
     }
     struct weft__runtime *rt = task->runtime;
@@ -221,9 +235,30 @@ void weft__arrive(struct weft__thread *self)
     }
 }
 
-void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+/* Leaves the thread's task for another one, or (its own) the base stack.  Inlined, as all that
+ * stands around a switch must be: see sanitize.h. */
+static inline __attribute__((always_inline)) void worker_switch(struct weft__thread *self,
+                                                                struct weft__task *next,
+                                                                enum weft__left_kind kind)
 {
     struct weft__task *prev = self->task;
+    self->left = prev;
+    self->task = next;
+    self->left_kind = kind;
+    bool to_base = next == &self->own;
+    struct weft__san *next_san = to_base ? &self->base_san : &next->san;
+    if (kind == WEFT__LEFT_DEAD) {
+        weft__san_show(); /* evens out the enter that has no leave */
+    }
+    weft__san_leave(&prev->san, next_san, kind == WEFT__LEFT_DEAD);
+    weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, NULL);
+    weft__san_arrive(&prev->san);
+    weft__san_acquire(prev); /* what whoever made it ready had done */
+    weft__arrive(weft__self());
+}
+
+void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+{
     struct weft__worker *w = weft__seat(self);
     if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
         weft__panic("this process was forked from inside a task: it has no runtime to go on in");
@@ -240,28 +275,24 @@ void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
         worker_count_switch(w);
     }
     next->budget = WEFT_BUDGET;
-    self->left = prev;
-    self->task = next;
-    self->left_kind = kind;
-    bool to_base = next == &self->own;
-    struct weft__san *next_san = to_base ? &self->base_san : &next->san;
-    if (kind == WEFT__LEFT_DEAD) {
-        weft__san_show(); /* evens out the enter that has no leave */
-    }
-    weft__san_leave(&prev->san, next_san, kind == WEFT__LEFT_DEAD);
-    weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, NULL);
-    weft__san_arrive(&prev->san);
-    weft__san_acquire(prev); /* what whoever made it ready had done */
-    weft__arrive(weft__self());
+    worker_switch(self, next, kind);
 }
 
-/* From the base stack into a task; returns when something comes back to the base. */
-static void worker_run(struct weft__thread *self, struct weft__worker *w,
-                       struct weft__runnable *item)
+void weft__switch_to(struct weft__thread *self, struct weft__runnable *item,
+                     enum weft__left_kind kind)
+{
+    struct weft__task *next = item ? worker_task_of(self, item) : &self->own;
+    worker_count_switch(weft__seat(self));
+    next->budget = 0;
+    worker_switch(self, next, kind);
+}
+
+void weft__worker_run(struct weft__thread *self, struct weft__worker *w,
+                      struct weft__runnable *item)
 {
     struct weft__task *task = worker_task_of(self, item);
     worker_count_switch(w);
-    task->budget = WEFT_BUDGET;
+    task->budget = weft__control ? 0 : WEFT_BUDGET;
     self->task = task;
     self->left_kind = WEFT__LEFT_NOTHING;
     weft__san_leave(&self->base_san, &task->san, false);
@@ -421,7 +452,7 @@ void weft__thread_loop(struct weft__thread *self)
     while ((w = weft__watch_sit(self)) != NULL) {
         struct weft__runnable *item;
         while (weft__seat(self) == w && (item = worker_find(w)) != NULL) {
-            worker_run(self, w, item);
+            weft__worker_run(self, w, item);
         }
         if (a_load(&self->runtime->stopping, acquire)) {
             break;

@@ -25,6 +25,14 @@ bool weft__worker_has_work(struct weft__worker *w);
  * runs again.  The thread may be another one then. */
 void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind);
 
+/* For a steered run: leaves the current task for the one that `item` is, NULL: the base stack. */
+void weft__switch_to(struct weft__thread *self, struct weft__runnable *item,
+                     enum weft__left_kind kind);
+
+/* From the base stack into a task; returns when something comes back to the base. */
+void weft__worker_run(struct weft__thread *self, struct weft__worker *w,
+                      struct weft__runnable *item);
+
 /* First thing on arrival anywhere: deals with what the thread left. */
 void weft__arrive(struct weft__thread *self);
 

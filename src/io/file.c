@@ -70,13 +70,13 @@ static int file_hop(void *arg)
 
 /* 1: the caller runs on a worker, which must not be held up.  0: on a thread of its own.  Or
  * -WEFT_ECANCELED. */
-static int file_begin(size_t size)
+static int file_begin(size_t size, const void *site)
 {
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_IO, NULL, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
-    bool on_worker = !self->task->on_thread;
+    bool on_worker = self->task->driven == WEFT__BY_WORKER;
     self->task->budget -= (int32_t)(weft__min(size, (size_t)FILE_COPY_MAX) / FILE_COPY_PER_OP);
     weft__leave(self);
     return on_worker;
@@ -84,7 +84,7 @@ static int file_begin(size_t size)
 
 static ssize_t file_do(struct file_call *call)
 {
-    int rc = file_begin(call->size);
+    int rc = file_begin(call->size, call->site);
     if (rc < 0) {
         return rc;
     }

@@ -345,7 +345,7 @@ int weft_walk_open(const char *root, weft_walk **ret_walk)
 int weft_walk_next(weft_walk *walk, weft_walk_entry *ret_entry)
 {
     const void *site = __builtin_return_address(0);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_IO, walk, site);
     int rc = 0;
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);

@@ -187,6 +187,7 @@ void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task 
 void weft_scope_cancel(weft_scope *scope)
 {
     struct weft__scope *s = weft__scope_of(scope);
+    weft__control_point(WEFT__DEED_CANCEL, s, __builtin_return_address(0));
     struct weft__thread *self = weft__enter();
     WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
     weft__scope_cancel(s, WEFT__CAUSE_EXPLICIT);

@@ -62,6 +62,7 @@ void weft_scope_deadline(weft_scope *scope, int64_t when)
 {
     struct weft__scope *s = weft__scope_of(scope);
     WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
+    weft__control_point(WEFT__DEED_CANCEL, s, __builtin_return_address(0));
     weft__scope_set_deadline(s, when);
 }
 

@@ -9,6 +9,7 @@
 #include "scope/go.h"
 
 #include "base/panic.h"
+#include "core/control.h"
 #include "core/local.h"
 #include "core/worker.h"
 #include "weft/err.h"
@@ -69,6 +70,7 @@ int weft__go(struct weft__thread *self, struct weft__scope *s,
 int weft_go_with(weft_scope *scope, int (*fn)(void *arg), const void *arg, size_t arg_size,
                  const weft_task_options *options)
 {
+    weft__control_point(WEFT__DEED_GO, scope, __builtin_return_address(0));
     struct weft__thread *self = weft__enter();
     int rc = weft__go(self, weft__scope_of(scope),
                       &(struct weft__birth_request){.fn = fn,
@@ -213,6 +215,7 @@ static void go_finished(struct weft__task *task, int rc)
         go_settle(s, task, rc);
     }
     task->cancel = NULL;
+    weft__control_order(s);
     if (task->enrolled) {
         lock_take(&s->lock);
         list_remove(&task->in_home);

@@ -257,7 +257,7 @@ static int go_grow(void *arg)
 }
 
 /* Tasks of the scope may start others in it, while the owner waits in close. */
-TASK_TEST(go_tasks_start_tasks)
+TASK_TEST_FREE(go_tasks_start_tasks) /* too many for schedules */
 {
     weft_scope scope;
     ATOMIC(int) count = 0;
@@ -355,7 +355,7 @@ TASK_TEST(go_stack_sizes)
     EXPECT_EQ(weft_scope_close(&scope), 0);
 }
 
-TASK_TEST(go_without_memory)
+TASK_TEST_FREE(go_without_memory)
 {
     weft_scope scope;
     weft_scope_open_with(&scope, &(weft_scope_options){.policy = WEFT_COLLECT});
@@ -521,7 +521,7 @@ TASK_TEST(go_many)
 {
     weft_scope scope;
     ATOMIC(int) count = 0, *pointer = &count;
-    int many = weft__min(TEST_ROUNDS(20000, 1000000), WEFT__SAN_CONTEXTS_MAX / 2);
+    int many = weft__min(TEST_FEWER(TEST_ROUNDS(20000, 1000000)), WEFT__SAN_CONTEXTS_MAX / 2);
     weft_scope_open(&scope);
     for (int i = 0; i < many; i++) {
         EXPECT_EQ(weft_go(&scope, probe_count, &pointer), 0);

@@ -266,7 +266,7 @@ TASK_TEST_REAL(root_thread_scope_deadline)
 }
 
 /* On the virtual clock such a thread's sleep is one that time may jump over. */
-TASK_TEST(root_thread_scope_virtual_deadline)
+TASK_TEST_FREE(root_thread_scope_virtual_deadline)
 {
     if (WEFT__SAN_THREAD) {
         SKIP("ThreadSanitizer has threads of its own, so time may not jump beside plain threads");
@@ -498,7 +498,7 @@ static int root_spend(void *arg)
     weft_scope_open(&scope);
     EXPECT_EQ(weft_go(&scope, root_count_turns, &pointer), 0);
     for (int i = 0; i < OPERATIONS; i++) {
-        weft__leave(weft__op_begin());
+        weft__leave(weft__op_begin(WEFT__DEED_YIELD, NULL, NULL));
         int now = a_load(&turns, relaxed);
         since = now == seen ? since + 1 : 0;
         seen = now;

@@ -234,6 +234,7 @@ static void scope_unlink(struct weft__scope *s, struct weft__task *owner)
 
 int weft__scope_close(struct weft__scope *s, const void *site)
 {
+    weft__control_point(WEFT__DEED_SCOPE_CLOSE, s, site);
     struct weft__thread *self = weft__enter();
     struct weft__task *owner = self->task;
     scope_check_closer(s, owner, site);
@@ -313,7 +314,8 @@ void weft_scope_shield(weft_scope *scope)
 
 bool weft_scope_cancelled(const weft_scope *scope)
 {
-    return a_load(&weft__scope_of(scope)->cancel, acquire) != 0;
+    weft__control_point(WEFT__DEED_CANCEL_LOOK, scope, __builtin_return_address(0));
+    return weft__control_seen(a_load(&weft__scope_of(scope)->cancel, acquire) != 0);
 }
 
 bool weft_scope_delivered(const weft_scope *scope)
@@ -324,7 +326,8 @@ bool weft_scope_delivered(const weft_scope *scope)
 bool weft_cancelled(void)
 {
     const struct weft__task *task = weft__self_task();
-    return task->cancel && a_load(task->cancel, relaxed);
+    weft__control_point(WEFT__DEED_CANCEL_LOOK, task->scope, __builtin_return_address(0));
+    return weft__control_seen(task->cancel && a_load(task->cancel, relaxed));
 }
 
 void weft__scope_note_error(struct weft__scope *s, const weft_error *error)

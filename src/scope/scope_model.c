@@ -61,7 +61,7 @@ static void models_reset_task(void)
     memset(&start, 0, sizeof start);
     thread.task = task;
     weft__scope_init_root(&home, NULL);
-    task->on_thread = true;
+    task->driven = WEFT__BY_THREAD;
     list_init(&task->in_home);
     task->home = &home;
     a_store(&sections, 0, relaxed);

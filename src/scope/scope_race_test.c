@@ -391,7 +391,7 @@ static void storm(void)
     EXPECT_EQ(weft_scope_close(&outer), 0);
 }
 
-TASK_TEST(t52_cancel_storm)
+TASK_TEST_FREE(t52_cancel_storm)
 {
     storm();
 }
@@ -402,7 +402,7 @@ TASK_TEST_REAL(t52_cancel_storm_real)
 }
 
 /* 10,000 scopes, one within the other, cancelled from outside: no depth overflows a stack. */
-TASK_TEST(scope_deep_nesting)
+TASK_TEST_FREE(scope_deep_nesting)
 {
     enum { DEPTH = 10000 };
     static weft_scope scopes[DEPTH];

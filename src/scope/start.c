@@ -43,6 +43,9 @@ void weft_started(void *value)
     struct weft__thread *self = weft__enter();
     struct weft__task *task = self->task;
     if (task->home && task->start) {
+        weft__control_point(WEFT__DEED_STARTED, task->start, __builtin_return_address(0));
+    }
+    if (task->home && task->start) {
         struct weft__start *start = start_detach(task);
         lock_take(&start->lock);
         start->has_started = true;
@@ -98,7 +101,7 @@ int weft_start_with(weft_scope *scope, int (*fn)(void *arg), const void *arg, si
     struct weft__scope *s = weft__scope_of(scope);
     memset(&start, 0, sizeof start);
     lock_init(&start.lock, WEFT_RANK_WAITQ);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_START, s, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }

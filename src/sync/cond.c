@@ -65,7 +65,7 @@ int weft_cond_wait(weft_cond *cond, weft_mutex *mutex)
 {
     const void *site = __builtin_return_address(0);
     struct cond *c = cond_of(cond);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin_two(WEFT__DEED_COND_WAIT, cond, mutex, site);
     struct weft__waiter waiter;
     weft__mutex_check_held(mutex, self->task, "weft_cond_wait", "waited at", site);
     if (weft__op_cancelled(self)) {
@@ -79,6 +79,10 @@ int weft_cond_wait(weft_cond *cond, weft_mutex *mutex)
         weft__ready(next);
     }
     int rc = weft__gate_park(&c->gate, &waiter, &self, &cond_kind);
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_op(self, WEFT__DEED_MUTEX_LOCK, mutex, NULL, site);
+        self = weft__self();
+    }
     weft__mutex_retake(mutex, &self, site);
     weft__leave(self);
     return rc;
@@ -87,6 +91,7 @@ int weft_cond_wait(weft_cond *cond, weft_mutex *mutex)
 void weft_cond_signal(weft_cond *cond)
 {
     struct cond *c = cond_of(cond);
+    weft__control_point(WEFT__DEED_COND_SIGNAL, cond, __builtin_return_address(0));
     if (cond_is_waited_for(c)) {
         (void)weft__gate_wake_one(&c->gate);
     }
@@ -95,6 +100,7 @@ void weft_cond_signal(weft_cond *cond)
 void weft_cond_broadcast(weft_cond *cond)
 {
     struct cond *c = cond_of(cond);
+    weft__control_point(WEFT__DEED_COND_BROADCAST, cond, __builtin_return_address(0));
     if (!cond_is_waited_for(c)) {
         return;
     }

@@ -312,7 +312,7 @@ static void cond_race_signal_cancel(int rounds)
     probe_canceller_stop(&canceller);
 }
 
-TASK_TEST(cond_signal_against_cancel)
+TASK_TEST_FREE(cond_signal_against_cancel)
 {
     cond_race_signal_cancel(PROBE_DAY);
 }

@@ -22,7 +22,7 @@ static bool event_lets_pass(uint64_t w)
 }
 
 static const struct weft__gate_kind event_kind = {
-    .wait.what = "event", .is_open = event_lets_pass, .takes = 0};
+    .wait.what = "event", .deed = WEFT__DEED_EVENT_WAIT, .is_open = event_lets_pass, .takes = 0};
 
 void weft_event_init(weft_event *event)
 {
@@ -52,6 +52,7 @@ void weft_event_set(weft_event *event)
 {
     struct weft__gate *gate = event_of(event);
     uint64_t w = 0;
+    weft__control_point(WEFT__DEED_EVENT_SET, event, __builtin_return_address(0));
     while (!(w & GATEWORD_WAITED)) {
         if (gateword_replace(&gate->word, &w, EVENT_SET)) {
             return;
@@ -62,12 +63,14 @@ void weft_event_set(weft_event *event)
 
 void weft_event_clear(weft_event *event)
 {
+    weft__control_point(WEFT__DEED_EVENT_CLEAR, event, __builtin_return_address(0));
     (void)a_and(&event_of(event)->word, ~EVENT_SET, relaxed);
 }
 
 bool weft_event_is_set(const weft_event *event)
 {
-    return event_lets_pass(weft__gate_value(event_of(event)));
+    weft__control_point(WEFT__DEED_EVENT_LOOK, event, __builtin_return_address(0));
+    return weft__control_seen(event_lets_pass(weft__gate_value(event_of(event))));
 }
 
 void weft_event_fini(weft_event *event)

@@ -189,7 +189,7 @@ static void event_race_set_cancel(int rounds)
     probe_canceller_stop(&canceller);
 }
 
-TASK_TEST(event_set_against_cancel)
+TASK_TEST_FREE(event_set_against_cancel)
 {
     event_race_set_cancel(PROBE_DAY);
 }

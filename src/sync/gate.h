@@ -17,6 +17,7 @@ struct weft__gate {
 
 struct weft__gate_kind {
     struct weft__wait_kind wait;
+    enum weft__deed deed;
     gateword_is_open_fn *is_open;
     uint64_t takes; /* units, from who passes */
 };
@@ -56,7 +57,7 @@ static inline uint64_t weft__gate_value(const struct weft__gate *gate)
 static inline int weft__gate_wait(struct weft__gate *gate, const struct weft__gate_kind *kind,
                                   const void *site)
 {
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(kind->deed, gate, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }

@@ -22,7 +22,7 @@ static bool latch_is_open(uint64_t w)
 }
 
 static const struct weft__gate_kind latch_kind = {
-    .wait.what = "latch", .is_open = latch_is_open, .takes = 0};
+    .wait.what = "latch", .deed = WEFT__DEED_LATCH_WAIT, .is_open = latch_is_open, .takes = 0};
 
 void weft_latch_init(weft_latch *latch, uint32_t count)
 {
@@ -62,6 +62,7 @@ static WEFT_NOINLINE void latch_open_slowly(struct weft__gate *gate, uint64_t w,
 void weft_latch_down(weft_latch *latch, uint32_t n)
 {
     struct weft__gate *gate = latch_of(latch);
+    weft__control_point(WEFT__DEED_LATCH_DOWN, latch, __builtin_return_address(0));
     uint64_t w = a_load(&gate->word, relaxed);
     if (n != 0 && !latch_count(gate, &w, n)) {
         latch_open_slowly(gate, w, n);
@@ -75,6 +76,7 @@ int weft_latch_wait(weft_latch *latch)
 
 uint32_t weft_latch_left(const weft_latch *latch)
 {
+    weft__control_point(WEFT__DEED_LATCH_LOOK, latch, __builtin_return_address(0));
     return (uint32_t)weft__gate_value(latch_of(latch));
 }
 

@@ -145,7 +145,7 @@ static void latch_race_down_cancel(int rounds)
     probe_canceller_stop(&canceller);
 }
 
-TASK_TEST(latch_down_against_cancel)
+TASK_TEST_FREE(latch_down_against_cancel)
 {
     latch_race_down_cancel(PROBE_DAY);
 }

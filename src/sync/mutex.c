@@ -247,6 +247,7 @@ struct weft__task *weft__mutex_let_go(weft_mutex *mutex, const struct weft__task
     struct mutex *m = mutex_of(mutex);
     uintptr_t w = a_load(&m->word, relaxed);
     WEFT_CHECK(mutexword_owner(w) == mutex_word_of(task));
+    weft__control_mutex_given(mutex);
     return mutex_let_go_slowly(m, w);
 }
 
@@ -259,6 +260,7 @@ void weft__mutex_retake(weft_mutex *mutex, struct weft__thread **self, const voi
         WEFT_CHECK(rc == 0);
     }
     a_store(&m->site, site, relaxed);
+    weft__control_mutex_taken(mutex, false);
 }
 
 /* ---- public ---- */
@@ -273,7 +275,7 @@ int weft_mutex_lock(weft_mutex *mutex)
 {
     const void *site = __builtin_return_address(0);
     struct mutex *m = mutex_of(mutex);
-    struct weft__thread *self = weft__op_begin();
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_MUTEX_LOCK, mutex, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
@@ -287,6 +289,7 @@ int weft_mutex_lock(weft_mutex *mutex)
     }
     if (rc == 0) {
         a_store(&m->site, site, relaxed);
+        weft__control_mutex_taken(mutex, false);
     }
     weft__leave(self);
     return rc;
@@ -296,16 +299,19 @@ int weft_mutex_try_lock(weft_mutex *mutex)
 {
     struct mutex *m = mutex_of(mutex);
     uintptr_t w = 0;
+    weft__control_point(WEFT__DEED_MUTEX_TRY_LOCK, mutex, __builtin_return_address(0));
     if (!mutexword_take(&m->word, &w, mutex_word_of(weft__self_task()), 0)) {
-        return -WEFT_EAGAIN;
+        return weft__control_result(-WEFT_EAGAIN);
     }
     a_store(&m->site, __builtin_return_address(0), relaxed);
+    weft__control_mutex_taken(mutex, true);
     return 0;
 }
 
 void weft_mutex_unlock(weft_mutex *mutex)
 {
     struct mutex *m = mutex_of(mutex);
+    weft__control_point(WEFT__DEED_MUTEX_UNLOCK, mutex, __builtin_return_address(0));
     uintptr_t me = mutex_word_of(weft__self_task()), w = me;
     if (WEFT_LIKELY(a_cas(&m->word, &w, 0, release, relaxed))) {
         return; /* pairs with the acquire in mutexword_take; from here on the mutex may be gone */

@@ -328,7 +328,7 @@ static void mutex_race_unlock_cancel(int rounds)
     probe_canceller_stop(&canceller);
 }
 
-TASK_TEST(t15_unlock_against_cancel)
+TASK_TEST_FREE(t15_unlock_against_cancel)
 {
     mutex_race_unlock_cancel(PROBE_DAY);
 }

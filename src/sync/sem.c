@@ -24,7 +24,7 @@ static bool sem_has_units(uint64_t w)
 }
 
 static const struct weft__gate_kind sem_kind = {
-    .wait.what = "semaphore", .is_open = sem_has_units, .takes = 1};
+    .wait.what = "semaphore", .deed = WEFT__DEED_SEM_WAIT, .is_open = sem_has_units, .takes = 1};
 
 void weft_sem_init(weft_sem *sem, uint32_t units)
 {
@@ -39,13 +39,16 @@ int weft_sem_wait(weft_sem *sem)
 int weft_sem_try_wait(weft_sem *sem)
 {
     struct weft__gate *gate = sem_of(sem);
+    weft__control_point(WEFT__DEED_SEM_TRY_WAIT, sem, __builtin_return_address(0));
     uint64_t w = a_load(&gate->word, relaxed);
-    return gateword_pass(&gate->word, &w, sem_has_units, 1) ? 0 : -WEFT_EAGAIN;
+    bool passed = gateword_pass(&gate->word, &w, sem_has_units, 1);
+    return weft__control_result(passed ? 0 : -WEFT_EAGAIN);
 }
 
 void weft_sem_post(weft_sem *sem)
 {
     struct weft__gate *gate = sem_of(sem);
+    weft__control_point(WEFT__DEED_SEM_POST, sem, __builtin_return_address(0));
     uint64_t w = a_load(&gate->word, relaxed);
     for (;;) {
         if (WEFT_UNLIKELY(w & GATEWORD_WAITED)) {
@@ -63,6 +66,7 @@ void weft_sem_post(weft_sem *sem)
 
 uint32_t weft_sem_value(const weft_sem *sem)
 {
+    weft__control_point(WEFT__DEED_SEM_LOOK, sem, __builtin_return_address(0));
     return (uint32_t)weft__gate_value(sem_of(sem));
 }
 

@@ -209,7 +209,7 @@ static void sem_race_post_cancel(int rounds)
     probe_canceller_stop(&canceller);
 }
 
-TASK_TEST(t16_post_against_cancel)
+TASK_TEST_FREE(t16_post_against_cancel)
 {
     sem_race_post_cancel(PROBE_DAY);
 }
