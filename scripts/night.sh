@@ -38,6 +38,11 @@ for model in build/models/*_model; do
     note "$model" "$code"
 done
 
+echo "== museum --night"
+code=0
+sh "$PWD/tests/check_museum.sh" "$PWD/build" "$PWD" night || code=$?
+[ "$code" -eq 77 ] || note museum "$code"
+
 if [ -n "$failed" ]; then
     echo "night: failed:$failed"
     exit 1

@@ -1,0 +1,40 @@
+/* flag_and_counter_fixed.c - two workers add to a sum; a flag says that it is complete.
+ *
+ * It is complete when as many are done as were started.
+ *
+ * expects: none
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int sum;
+static atomic_int done;
+
+static void *worker(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    sum += 21;
+    pthread_mutex_unlock(&lock);
+    atomic_fetch_add(&done, 1);
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t one, two;
+
+    pthread_create(&one, NULL, worker, NULL);
+    pthread_create(&two, NULL, worker, NULL);
+    while (atomic_load(&done) < 2)
+        sched_yield();
+    assert(sum == 42);
+    pthread_join(one, NULL);
+    pthread_join(two, NULL);
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* philosophers_fixed.c - three philosophers, three forks.
+ *
+ * Each takes the fork with the lower number first: the last one is left-handed.
+ *
+ * expects: none
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+#include <pthread.h>
+
+#define SEATS 3
+
+static pthread_mutex_t fork_lock[SEATS] = {
+    PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+static int meals[SEATS];
+
+static void *philosopher(void *arg)
+{
+    int seat = *(const int *)arg;
+    int left = seat, right = (seat + 1) % SEATS;
+    int low = left < right ? left : right, high = left + right - low;
+
+    pthread_mutex_lock(&fork_lock[low]);
+    pthread_mutex_lock(&fork_lock[high]);
+    meals[seat]++;
+    pthread_mutex_unlock(&fork_lock[right]);
+    pthread_mutex_unlock(&fork_lock[left]);
+    return NULL;
+}
+
+int main(void)
+{
+    static const int seats[SEATS] = {0, 1, 2};
+    pthread_t threads[SEATS];
+
+    for (int i = 0; i < SEATS; i++)
+        pthread_create(&threads[i], NULL, philosopher, (void *)&seats[i]);
+    for (int i = 0; i < SEATS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < SEATS; i++)
+        assert(meals[i] == 1);
+    return 0;
+}

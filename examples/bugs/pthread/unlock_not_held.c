@@ -1,0 +1,40 @@
+/* unlock_not_held.c - a statistic that is skipped when somebody else is at it.
+ *
+ * The lock is only tried, but given back in any case: who did not get it unlocks it for the one
+ * who has it.
+ *
+ * expects: misuse
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int counted;
+static atomic_int skipped;
+
+static void *worker(void *arg)
+{
+    (void)arg;
+    if (pthread_mutex_trylock(&lock) == 0) {
+        counted++;
+    } else {
+        atomic_fetch_add(&skipped, 1);
+    }
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+int main(void)
+{
+    pthread_t one, two;
+
+    pthread_create(&one, NULL, worker, NULL);
+    pthread_create(&two, NULL, worker, NULL);
+    pthread_join(one, NULL);
+    pthread_join(two, NULL);
+    assert(counted + atomic_load(&skipped) == 2);
+    return 0;
+}
