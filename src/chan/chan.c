@@ -331,6 +331,7 @@ void weft_chan_free(weft_chan *ch)
         return;
     }
     weft__chan_expect(ch, ch);
+    struct weft__thread *self = weft__enter();
     lock_take(&ch->lock);
     struct weft__waiter *waiter = ch->senders.head ? ch->senders.head : ch->receivers.head;
     if (waiter) {
@@ -340,6 +341,7 @@ void weft_chan_free(weft_chan *ch)
     }
     ch->magic = 0;
     lock_drop(&ch->lock);
+    weft__leave(self);
     weft__free(ch);
 }
 
@@ -356,9 +358,11 @@ size_t weft_chan_len(const weft_chan *ch)
 {
     weft_chan *looked = chan_look(ch);
     weft__control_point(WEFT__DEED_CHAN_LOOK, ch, __builtin_return_address(0));
+    struct weft__thread *self = weft__enter();
     lock_take(&looked->lock);
     size_t len = looked->len;
     lock_drop(&looked->lock);
+    weft__leave(self);
     return len;
 }
 
@@ -371,8 +375,10 @@ bool weft_chan_is_closed(const weft_chan *ch)
 {
     weft_chan *looked = chan_look(ch);
     weft__control_point(WEFT__DEED_CHAN_LOOK, ch, __builtin_return_address(0));
+    struct weft__thread *self = weft__enter();
     lock_take(&looked->lock);
     bool closed = looked->closed;
     lock_drop(&looked->lock);
+    weft__leave(self);
     return weft__control_seen(closed);
 }

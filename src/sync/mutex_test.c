@@ -490,6 +490,39 @@ TEST(mutex_deadlock_is_reported_by_4_workers)
     mutex_expect_deadlock(&(weft_options){.workers = 4});
 }
 
+/* The holder has ended, and its thread's memory is gone: the graph says so, and reads nothing. */
+static void *mutex_lock_and_end(void *arg)
+{
+    EXPECT_EQ(weft_mutex_lock(arg), 0);
+    return NULL;
+}
+
+static int mutex_wait_for_the_dead(void *arg)
+{
+    static weft_mutex left_behind;
+    pthread_t thread;
+    (void)arg;
+    EXPECT_EQ(pthread_create(&thread, NULL, mutex_lock_and_end, &left_behind), 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    return weft_mutex_lock(&left_behind);
+}
+
+TEST(mutex_deadlock_with_an_ended_holder)
+{
+    char text[8192];
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    int old_stderr = dup(STDERR_FILENO);
+    EXPECT_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    int rc = weft_run_with(mutex_wait_for_the_dead, NULL, &(weft_options){.workers = 1});
+    EXPECT_EQ(dup2(old_stderr, STDERR_FILENO), STDERR_FILENO);
+    close(old_stderr);
+    close(ends[1]);
+    probe_read_all(ends[0], text, sizeof text);
+    EXPECT_EQ(rc, -WEFT_EDEADLK);
+    probe_said(text, "a task that has ended");
+}
+
 /* ---- misuse ---- */
 
 static __attribute__((noinline)) void mutex_site_lock(void)
