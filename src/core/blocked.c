@@ -21,7 +21,7 @@
 #define BLOCKED_KNOWN_MAX 256 /* that may be named as holders */
 
 /* Who holds a lock is known by address alone, and may have ended without letting go: then nothing
- * of it may be read.  So the tasks that live are noted first; nothing moves, so they go on living. */
+ * of it may be read.  So the tasks that live are noted first; nothing moves, so they live on. */
 struct blocked_visit {
     size_t seen;
     bool print;
