@@ -50,6 +50,9 @@ TEST(child_that_is_not_there)
                                       .environment = weft__child_environment()};
     pid_t pid = -7;
     int status;
+    if (getenv("TEST_EMULATED") != NULL) {
+        SKIP("qemu-user forks where posix_spawn shares memory, and hears of no failure");
+    }
     EXPECT_EQ(weft__child_start(&order, &pid), -ENOENT);
     EXPECT_EQ(weft__child_wait(weft__sys_getpid(), &status), -ECHILD);
 }
@@ -61,6 +64,9 @@ TEST(child_is_ended)
                                       .environment = weft__child_environment()};
     pid_t pid;
     int status;
+    if (getenv("TEST_EMULATED") != NULL) {
+        SKIP("a group of processes is not what qemu-user makes of it");
+    }
     EXPECT_EQ(weft__child_start(&order, &pid), 0);
     weft__child_kill(-pid, SIGKILL);
     EXPECT_EQ(weft__child_wait(pid, &status), 0);
