@@ -30,7 +30,7 @@ for preset; do
 done
 
 # Once is enough: a model's atomics are played, not executed.
-for model in build/models/*_model; do
+for model in build/models/*_model build/models/*_model_check; do
     [ -x "$model" ] || continue
     echo "== $model --night"
     code=0
