@@ -94,8 +94,9 @@ same "status after its time" 0 $?
 [ "$(member schedules "$json")" -gt 10 ] || fail "after 0.3 s: $(member schedules "$json")"
 "$weft" check --json --schedules 1000000000 --time 500 kept.c >json &
 pid=$!
+started() { pgrep -P $pid kept >/dev/null; }
 ended() { kill -INT $pid 2>/dev/null; ! kill -0 $pid 2>/dev/null || [ -s json ]; }
-sleep 0.5
+await "the program under control" started
 await "the end after SIGINT" ended
 wait $pid
 same "status after SIGINT" 0 $?

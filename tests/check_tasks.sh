@@ -134,6 +134,12 @@ found()
 }
 
 found deadlock tasks_locks.c
+# They are called tasks, and nothing that Weft itself does is told.
+text=$("$weft" check tasks_locks.c </dev/null)
+holds "text of tasks_locks.c" "DEADLOCK (2 tasks, 2 locks)" "$text"
+case $text in
+*weft__* | *task.c:* | *root.c:*) fail "Weft's own code is in «$text»" ;;
+esac
 found assertion tasks_count.c
 json=$("$weft" check --json --schedules 1000 tasks_kept.c </dev/null)
 same "status of tasks_kept.c" 0 $?

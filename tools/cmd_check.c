@@ -21,7 +21,8 @@
 enum cmd_check_option {
     CMD_CHECK_SEED = COMPILER_OWN, CMD_CHECK_SCHEDULES, CMD_CHECK_TIME, CMD_CHECK_STRATEGY,
     CMD_CHECK_PREEMPTIONS, CMD_CHECK_JOBS, CMD_CHECK_EARLY_TIMERS, CMD_CHECK_KEEP_GOING,
-    CMD_CHECK_JSON, CMD_CHECK_SARIF, CMD_CHECK_HTML, CMD_CHECK_LEVEL, CMD_CHECK_NO_CACHE
+    CMD_CHECK_JSON, CMD_CHECK_SARIF, CMD_CHECK_HTML, CMD_CHECK_LEVEL, CMD_CHECK_NO_CACHE,
+    CMD_CHECK_MODE
 };
 
 static const struct args_option cmd_check_options[] = {
@@ -30,6 +31,7 @@ static const struct args_option cmd_check_options[] = {
     {"--schedules", true, CMD_CHECK_SCHEDULES},
     {"--time", true, CMD_CHECK_TIME},
     {"--strategy", true, CMD_CHECK_STRATEGY},
+    {"--mode", true, CMD_CHECK_MODE},
     {"--preemptions", true, CMD_CHECK_PREEMPTIONS},
     {"--jobs", true, CMD_CHECK_JOBS},
     {"--early-timers", false, CMD_CHECK_EARLY_TIMERS},
@@ -74,6 +76,17 @@ static int cmd_check_strategy(struct cmd_check_request *request, const char *nam
         return out_error("--strategy %s: no such strategy; did you mean %s?", name, nearest);
     return out_error("--strategy %s: no such strategy; there are portfolio, random, pos, pct, "
                      "surw, rf and exhaustive", name);
+}
+
+static int cmd_check_mode(struct cmd_check_request *request, const char *name)
+{
+    static const char *const modes[] = {"control", "delays", "auto"};
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(name, modes[i]) == 0)
+            request->options.mode = modes[i];
+    }
+    return request->options.mode ? 0 : out_error("--mode %s: no such mode; there are control, "
+                                                 "delays and auto", name);
 }
 
 static int cmd_check_number(const struct args_word *word, unsigned long long max,
@@ -131,6 +144,8 @@ static int cmd_check_take(struct cmd_check_request *request, const struct args_w
     switch ((enum cmd_check_option)word->id) {
     case CMD_CHECK_TIME:
         return cmd_check_time(request, word);
+    case CMD_CHECK_MODE:
+        return cmd_check_mode(request, word->value);
     case CMD_CHECK_STRATEGY:
         return cmd_check_strategy(request, word->value);
     case CMD_CHECK_EARLY_TIMERS:
@@ -288,6 +303,8 @@ const struct command cmd_check = {
             "  --time S         at most so many seconds (60)\n"
             "  --strategy NAME  portfolio (all by turns), random, pos, pct, surw, rf, exhaustive\n"
             "  --preemptions N  with exhaustive: every schedule with at most so many (2)\n"
+            "  --mode MODE      control (usual); delays: real threads, delayed at random, and\n"
+            "                   what fails by chance; auto: control, and delays if that hangs\n"
             "  --jobs N         so many at a time (one per CPU)\n"
             "  --early-timers   let deadlines come while others could run\n"
             "  --keep-going     do not stop at the first failure, report the gravest\n"

@@ -44,6 +44,9 @@ typedef struct weft_check_options {
     void *progress_arg;
     const volatile int *stop; /* not NULL: the search ends soon after *stop is no longer 0, and what
                                * was found so far is reported; for signal handlers */
+    const char *mode;         /* weft_check_program: "control" (also NULL); "delays": on real
+                               * threads, with delays, by chance; "auto": control, and delays
+                               * when schedules hang out of control */
 } weft_check_options;
 
 typedef struct weft_check_report weft_check_report;

@@ -160,16 +160,27 @@ static uint32_t blocks_number_new(void)
     return number;
 }
 
+int weft__blocks_map(void)
+{
+    void *memory;
+
+    if (blocks.memory != NULL)
+        return 0;
+    int rc = weft__sys_map(sizeof *blocks.memory, &memory);
+    if (rc < 0)
+        return rc;
+    weft__sys_no_huge_pages(memory, sizeof *blocks.memory);
+    blocks.memory = memory;
+    return 0;
+}
+
 int weft__blocks_init(void)
 {
-    if (blocks.memory == NULL) {
-        void *memory;
-        int rc = weft__sys_map(sizeof *blocks.memory, &memory);
-        if (rc < 0)
-            return rc;
-        weft__sys_no_huge_pages(memory, sizeof *blocks.memory);
-        blocks.memory = memory;
-    } else if (blocks.n_entries > 1) {
+    int rc = weft__blocks_map();
+
+    if (rc < 0)
+        return rc;
+    if (blocks.n_entries > 1) { /* has been used before */
         for (uint32_t n = BLOCKS_FIRST; n <= blocks.n_buckets; n *= 2)
             memset(blocks_buckets(n), 0, n * sizeof(uint32_t));
         for (uint32_t n = BLOCKS_SITES_FIRST; n <= blocks.n_slots; n *= 2)

@@ -20,6 +20,9 @@ struct weft__block {
 
 int weft__blocks_init(void);
 
+/* Only reserves the memory.  0 or -ENOMEM. */
+int weft__blocks_map(void);
+
 /* Gives its memory back; NULL-safe, may be called twice. */
 void weft__blocks_fini(void);
 

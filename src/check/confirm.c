@@ -36,6 +36,7 @@ struct confirm {
     struct weft__finding failure;
     weft__site places[2]; /* of the first two parties, as constraints name them */
     bool found;
+    uint32_t runs;
     int64_t end_ns;
 };
 
@@ -63,6 +64,7 @@ static bool confirm_look(struct confirm *c)
 {
     struct weft__exchange *exchange = c->runner->exchange;
     const struct weft__outcome *outcome = &exchange->outcome;
+    c->runs++;
     for (uint32_t i = 0; i < outcome->n_findings && i < WEFT__FINDINGS_MAX && !c->found; i++) {
         if (!confirm_is_failure(c, outcome->findings[i].class))
             continue;
@@ -131,7 +133,7 @@ static void confirm_by_chance(struct confirm *c, uint32_t runs)
     }
 }
 
-bool weft__confirm(struct weft__runner *runner, const struct weft__finding *suspicion, uint32_t max,
+bool weft__confirm(struct weft__runner *runner, struct weft__finding *suspicion, uint32_t max,
                    struct weft__finding *ret_failure)
 {
     struct weft__plan *plan = &runner->exchange->plan;
@@ -146,6 +148,7 @@ bool weft__confirm(struct weft__runner *runner, const struct weft__finding *susp
     (void)weft__climb(&climb);
     if (!c.found && climb.rc == 0)
         confirm_by_chance(&c, max / 3);
+    suspicion->tries += c.runs;
     if (c.found)
         *ret_failure = c.failure;
     return c.found;

@@ -100,6 +100,7 @@ TEST(confirm_race_without_harm)
     EXPECT_EQ(runner.run(&runner), 0);
     EXPECT(!confirm_find(WEFT__CLASS_RACE, &failure));
     EXPECT(!weft__confirm(&runner, &race, 300, &failure));
+    EXPECT(race.tries > 0 && race.tries <= 300);
     confirm_end();
 }
 

@@ -109,8 +109,25 @@ static int engine_map(void)
         rc = weft__sys_map(ENGINE_ARENA, &engine_arena_memory);
     if (rc == 0)
         rc = weft__sys_map(WEFT__STRATEGY_MEMORY, &engine_strategy_memory);
+    if (rc < 0)
+        return rc;
+    weft__sys_no_huge_pages(memory, sizeof *engine_memory);
+    weft__sys_no_huge_pages(engine_arena_memory, ENGINE_ARENA);
+    weft__sys_no_huge_pages(engine_strategy_memory, WEFT__STRATEGY_MEMORY);
+    engine_memory = memory;
+    return 0;
+}
+
+int weft__engine_prepare(void)
+{
+    int rc = engine_map();
+
     if (rc == 0)
-        engine_memory = memory;
+        rc = weft__shadow_map();
+    if (rc == 0)
+        rc = weft__lockorder_map();
+    if (rc == 0)
+        rc = weft__blocks_map();
     return rc;
 }
 

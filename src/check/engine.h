@@ -68,6 +68,7 @@ struct weft__strand {
     bool woken;            /* likewise: was parked, and has not run since */
     bool shared;           /* its carrier has a scheduler of its own; found out by the engine */
     bool detached;         /* the front end's word: nobody will join it */
+    bool is_task;          /* likewise: one of Weft's, not a thread */
     uintptr_t stack_low, stack_high; /* the front end's; 0: unknown */
     void *carrier;         /* the executor's: what to switch to.  Strands may share one */
     void *user;            /* the front end's */
@@ -102,6 +103,10 @@ struct weft__executor {
 /* Prepares the one engine of this process for the plan in exchange; zeroes the outcome's counts.
  * The calling strand becomes number 0.  0 or -ENOMEM. */
 int weft__engine_init(struct weft__exchange *exchange, const struct weft__executor *executor);
+
+/* Reserves all memory that weft__engine_init would, and touches none of it: for a process whose
+ * forked children call that.  0 or -ENOMEM. */
+int weft__engine_prepare(void);
 
 /* Gives back the memory that the engine keeps from schedule to schedule. */
 void weft__engine_fini(void);

@@ -231,6 +231,7 @@ static void finding_note_strands(struct weft__engine *e)
                                            .spawn_site = s->spawn_site,
                                            .function = s->function,
                                            .site = s->site,
+                                           .is_task = s->is_task,
                                            .points = s->points,
                                            .object = s->next.object};
         memcpy(note->name, s->name, sizeof note->name);

@@ -79,8 +79,10 @@ static bool finish_refresh(struct weft_check_report *report, const struct weft__
     for (uint32_t i = 0; i < outcome->n_findings && i < WEFT__FINDINGS_MAX; i++) {
         if (weft__finding_same(&outcome->findings[i], &report->finding)) {
             bool confirmed = report->finding.confirmed;
+            uint32_t tries = report->finding.tries;
             report->finding = outcome->findings[i];
             report->finding.confirmed = confirmed;
+            report->finding.tries = tries;
             return true;
         }
     }

@@ -399,16 +399,27 @@ static bool lockorder_edges(uint16_t strand, uint32_t lock, bool shared, weft__s
 
 /* ---- what the engine calls ---- */
 
+int weft__lockorder_map(void)
+{
+    void *memory;
+
+    if (lockorder.memory != NULL)
+        return 0;
+    int rc = weft__sys_map(sizeof *lockorder.memory, &memory);
+    if (rc < 0)
+        return rc;
+    weft__sys_no_huge_pages(memory, sizeof *lockorder.memory);
+    lockorder.memory = memory;
+    return 0;
+}
+
 int weft__lockorder_init(void)
 {
-    if (lockorder.memory == NULL) {
-        void *memory;
-        int rc = weft__sys_map(sizeof *lockorder.memory, &memory);
-        if (rc < 0)
-            return rc;
-        weft__sys_no_huge_pages(memory, sizeof *lockorder.memory);
-        lockorder.memory = memory;
-    } else if (lockorder.n_locks > 1) {
+    int rc = weft__lockorder_map();
+
+    if (rc < 0)
+        return rc;
+    if (lockorder.n_locks > 1) { /* has been used before */
         for (uint32_t n = LOCKORDER_SLOTS_FIRST; n <= lockorder.n_slots; n *= 2)
             memset(lockorder_table(n), 0, n * sizeof(uint32_t));
     }

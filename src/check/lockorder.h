@@ -25,6 +25,9 @@ struct weft__lock_cycle {
 
 int weft__lockorder_init(void);
 
+/* Only reserves the memory.  0 or -ENOMEM. */
+int weft__lockorder_map(void);
+
 /* Gives its memory back; NULL-safe, may be called twice. */
 void weft__lockorder_fini(void);
 

@@ -145,6 +145,7 @@ struct place_names {
     size_t n_slots;
     struct place_file files[PLACE_FILES_MAX];
     size_t n_files;
+    char *root; /* where Weft's sources lay when this was compiled; "": unknown */
 };
 
 static bool place_map(struct place_names *names, const char *path, struct place_file *file)
@@ -215,6 +216,46 @@ static const struct weft__module *place_module(const struct place_names *names, 
     return site != 0 && index < names->modules->n ? &names->modules->module[index] : NULL;
 }
 
+/* "…/src/" as it is in this program's own line tables; a program that is linked with libweft.a has
+ * the same paths. */
+static void place_find_root(struct place_names *names)
+{
+    struct weft__modules *modules = weft__alloc_zero(sizeof *modules);
+    uint64_t here = (uintptr_t)&place_find_root;
+    struct weft__symbol_place found;
+
+    names->root = weft__pool_take(&names->pool, sizeof found.path);
+    if (modules != NULL && names->root != NULL) {
+        weft__modules_fill(modules);
+        for (uint32_t i = 0; i < modules->n; i++) {
+            const struct weft__module *m = &modules->module[i];
+            if (here - m->low >= m->high - m->low ||
+                !weft__symbol_place_in_file(m->path, here - m->base, false, &found))
+                continue;
+            char *end = strstr(found.path, "/src/check/place.c");
+            if (end != NULL)
+                memcpy(names->root, found.path, (size_t)(end - found.path) + strlen("/src/"));
+        }
+    }
+    weft__free(modules);
+}
+
+/* Its tests are programs like others. */
+static bool place_is_weft(struct place_names *names, const struct weft__module *module,
+                          const struct weft__symbol_place *found)
+{
+    const char *slash = strrchr(module->path, '/');
+
+    if (strncmp(found->function, "weft_", 5) == 0 ||
+        strncmp(slash != NULL ? slash + 1 : module->path, "libweft.so", 10) == 0)
+        return true;
+    if (names->root == NULL)
+        place_find_root(names);
+    return names->root != NULL && *names->root != '\0' &&
+           strncmp(found->path, names->root, strlen(names->root)) == 0 &&
+           strstr(found->file, "_test.c") == NULL;
+}
+
 static bool place_find(struct place_names *names, weft__site site, bool is_return,
                        struct weft__place *ret)
 {
@@ -233,6 +274,7 @@ static bool place_find(struct place_names *names, weft__site site, bool is_retur
         .path = file != NULL ? file->path : "",
         .source = file != NULL ? place_source(names, file, found.line) : "",
         .line = found.line,
+        .is_weft = place_is_weft(names, module, &found),
     };
     return true;
 }

@@ -14,6 +14,7 @@ struct weft__place {
     const char *path;   /* where the source lies; "" if it is not there any more */
     const char *source; /* the line, without the white space around it */
     unsigned line;      /* 0: unknown */
+    bool is_weft;       /* of Weft itself: no news to whoever uses it */
 };
 
 /* Who knows the names.  Its strings live as long as it does. */

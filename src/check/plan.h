@@ -79,7 +79,8 @@ enum {
     WEFT__PLAN_EARLY_TIMERS = 4, /* deadlines may come at any time */
     WEFT__PLAN_STOP_AT_SWITCH = 8, /* raise SIGTRAP at each switch: weft replay --gdb */
     WEFT__PLAN_SHOW_OUTPUT = 16,   /* let the program write to its stdout and stderr */
-    WEFT__PLAN_NO_RACES = 32       /* do not look for races */
+    WEFT__PLAN_NO_RACES = 32,      /* do not look for races */
+    WEFT__PLAN_DELAYS = 64         /* no control: the program's own threads, and delays */
 };
 
 struct weft__plan {
@@ -161,6 +162,7 @@ struct weft__strand_note {
     uint16_t id, parent;
     uint8_t state;      /* enum weft__strand_state of engine.h */
     uint8_t op;         /* what it would do next */
+    bool is_task;       /* one of Weft's, not a thread */
     weft__site spawn_site, function, site;
     uint32_t points;
     uint64_t object;
@@ -220,6 +222,7 @@ struct weft__outcome {
 
 struct weft__modules {
     uint32_t n;
+    uint32_t blind; /* not 0: the program's accesses of memory are not seen */
     struct weft__module module[WEFT__MODULES_MAX];
 };
 

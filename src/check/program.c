@@ -99,12 +99,23 @@ static int program_open(struct program *p, char *const argv[], const char *libra
     return p->report->command ? weft__jobs_open(&order, &p->jobs) : -WEFT_ENOMEM;
 }
 
+static void program_add_limit(struct weft_check_report *report, const char *limit)
+{
+    size_t used = strlen(report->limits);
+    struct weft__text text;
+    weft__text_init(&text, report->limits + used, sizeof report->limits - used);
+    weft__text_add(&text, "%s", limit);
+}
+
 /* The report is the caller's from now on. */
 static struct weft_check_report *program_take_report(struct program *p)
 {
     struct weft_check_report *report = p->report;
     if (!report->limits[0])
         weft__jobs_limits(p->jobs, report->limits, sizeof report->limits);
+    if (!report->result.found && weft__jobs_runners(p->jobs)[0]->exchange->modules.blind)
+        program_add_limit(report, "Accesses of memory were not seen, so data races are not found: "
+                                  "give the source file, or compile by `weft cc`.");
     weft__report_complete(report);
     p->report = NULL;
     return report;
@@ -146,6 +157,17 @@ static int program_search(struct program *p, char *const argv[], const weft_chec
     return rc;
 }
 
+/* Is the program one that hangs under control, and was nothing found?  (rc: of the search.) */
+static bool program_is_lost(const struct program *p, int rc)
+{
+    bool hangs = rc == -ETIME;
+    if (rc != 0 || p->report->result.found)
+        return hangs;
+    for (uint32_t i = 0; i < p->report->n_notes; i++)
+        hangs |= p->report->notes[i].class == WEFT__CLASS_HANG;
+    return hangs || p->report->finding.class == WEFT__CLASS_HANG;
+}
+
 int weft_check_program(char *const argv[], const char *library, const weft_check_options *options,
                        weft_check_report **ret_report)
 {
@@ -157,11 +179,23 @@ int weft_check_program(char *const argv[], const char *library, const weft_check
         return weft_replay_program(usual.replay, argv, library, false, ret_report);
     if (usual.time_ns == 0)
         usual.time_ns = PROGRAM_TIME_NS;
+    bool is_auto = usual.mode && strcmp(usual.mode, "auto") == 0;
+    bool delays = usual.mode && strcmp(usual.mode, "delays") == 0;
+    if (usual.mode && !is_auto && !delays && strcmp(usual.mode, "control") != 0)
+        return -WEFT_EINVAL;
     if (usual.time_ns < 0 || usual.jobs > WEFT__JOBS_MAX || !ret_report)
         return -WEFT_EINVAL;
     int rc = program_open(&p, argv, library, &usual, false, false);
-    if (rc == 0)
+    if (rc == 0 && !delays) {
         rc = program_search(&p, argv, &usual);
+        if (is_auto && program_is_lost(&p, rc)) {
+            program_close(&p);
+            rc = program_open(&p, argv, library, &usual, false, false);
+            delays = true;
+        }
+    }
+    if (rc == 0 && delays)
+        rc = weft__delays_search(weft__jobs_runners(p.jobs)[0], &usual, argv, p.report);
     if (rc == 0)
         *ret_report = program_take_report(&p);
     program_close(&p);
@@ -212,7 +246,11 @@ static int program_replay(struct program *p, const struct weft__plan *plan, cons
     runner->exchange->plan.flags |= WEFT__PLAN_TRACE | WEFT__PLAN_SHOW_OUTPUT |
                                     (gdb ? (uint32_t)WEFT__PLAN_STOP_AT_SWITCH : 0);
     int rc = runner->run(runner);
-    return rc < 0 ? rc : program_report_replay(p, replay, begin);
+    if (rc == 0)
+        rc = program_report_replay(p, replay, begin);
+    if (rc == 0 && (plan->flags & WEFT__PLAN_DELAYS))
+        weft__delays_limits(p->report);
+    return rc;
 }
 
 int weft_replay_program(const char *replay, char *const argv[], const char *library, bool gdb,

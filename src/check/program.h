@@ -30,6 +30,19 @@ int weft__program_look(const char *path);
  * directory next to it.  0 or -ELIBACC. */
 int weft__program_library(const char *given, char ret_path[WEFT__PATH_MAX]);
 
+/* ---- without control ---- */
+
+struct weft_check_report;
+
+/* Sleeps.  Runs the program with delays until it fails, or the options' bounds; fills the report,
+ * its limits too. */
+WEFT_MUST_USE int weft__delays_search(struct weft__runner *runner,
+                                      const weft_check_options *options, char *const argv[],
+                                      struct weft_check_report *report);
+
+/* Says in the report what such a run cannot promise. */
+void weft__delays_limits(struct weft_check_report *report);
+
 /* ---- its input ---- */
 
 /* What every schedule is to read.  fd < 0: nothing. */

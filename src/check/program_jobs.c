@@ -265,24 +265,39 @@ static bool jobs_is_stopped(const struct weft__jobs *jobs)
     return jobs->order.end_ns && weft__time_now() >= jobs->order.end_ns;
 }
 
-/* Waits for the child's end, and brings it about when it takes too long. */
-static int jobs_await(struct jobs_one *job, pid_t child)
+/* The end of the child, or a code.  Before, a child that lives on is told of. */
+static int jobs_hear_end(struct jobs_one *job, struct weft__server_message *ret, pid_t *child,
+                         int64_t timeout_ns)
 {
-    struct weft__server_message message;
+    int rc = jobs_hear(job, ret, timeout_ns);
+    if (rc == 0 && ret->word == WEFT__SERVER_STARTED) {
+        *child = ret->value;
+        rc = jobs_hear(job, ret, timeout_ns);
+    }
+    if (rc == 0 && ret->word == WEFT__SERVER_FAILED)
+        return ret->value < 0 ? ret->value : -ret->value;
+    return rc == 0 && ret->word != WEFT__SERVER_ENDED ? -EPROTO : rc;
+}
+
+/* Waits for the child's end, and brings it about when it takes too long. */
+static int jobs_await(struct jobs_one *job)
+{
+    struct weft__server_message message = {0, 0};
     int64_t begin = weft__time_now(), limit = jobs_limit(job);
     bool hung = false, stopped = false;
-    int rc = jobs_hear(job, &message, jobs_patience(job, JOBS_GLANCE_NS));
+    pid_t child = 0;
+    int rc = jobs_hear_end(job, &message, &child, jobs_patience(job, JOBS_GLANCE_NS));
     while (rc == -WEFT_ETIMEDOUT && !hung && !stopped) {
         hung = weft__time_now() - begin >= limit;
         stopped = !hung && jobs_is_stopped(job->jobs);
+        if ((hung || stopped) && child == 0) /* it is the server that hangs */
+            return stopped ? -WEFT_ECANCELED : rc;
         if (hung || stopped)
             weft__child_kill(child, SIGKILL);
-        rc = jobs_hear(job, &message, hung || stopped ? JOBS_FORK_NS : JOBS_GLANCE_NS);
+        rc = jobs_hear_end(job, &message, &child, hung || stopped ? JOBS_FORK_NS : JOBS_GLANCE_NS);
     }
     if (rc < 0)
         return rc;
-    if (message.word != WEFT__SERVER_ENDED)
-        return -EPROTO;
     if (stopped)
         return -WEFT_ECANCELED;
     if (!hung) {
@@ -309,12 +324,7 @@ static int jobs_try(struct jobs_one *job)
         return rc;
     if (weft__child_send(job->socket, &message, sizeof message) < 0)
         return -ECHILD;
-    rc = jobs_hear(job, &message, jobs_patience(job, JOBS_FORK_NS));
-    if (rc < 0)
-        return rc;
-    if (message.word == WEFT__SERVER_FAILED)
-        return message.value < 0 ? message.value : -message.value;
-    return message.word == WEFT__SERVER_STARTED ? jobs_await(job, message.value) : -EPROTO;
+    return jobs_await(job);
 }
 
 /* A program may end its own parent (kill(0, …)): then the server is started anew, once. */

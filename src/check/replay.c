@@ -17,7 +17,8 @@
 #include "weft/err.h"
 
 #define REPLAY_PREFIX    "w1-"
-#define REPLAY_KEPT      (WEFT__PLAN_ALL_POINTS | WEFT__PLAN_EARLY_TIMERS | WEFT__PLAN_NO_RACES)
+#define REPLAY_KEPT      (WEFT__PLAN_ALL_POINTS | WEFT__PLAN_EARLY_TIMERS | \
+                          WEFT__PLAN_NO_RACES | WEFT__PLAN_DELAYS)
 #define REPLAY_NUMBER_MAX 10     /* bytes of a number of 64 bits */
 #define REPLAY_WORDS_MAX 4096    /* of a command */
 #define REPLAY_BYTES_MAX (1 << 20)

@@ -22,7 +22,7 @@ struct weft_check_report {
     char summary[256];
     char *replay;             /* allocated; NULL: none */
     char *command;            /* as a shell would read it; allocated; NULL: weft_explore */
-    bool is_tasks;            /* strands are Weft's tasks: "task", not "thread" */
+    bool is_tasks;            /* all strands are Weft's tasks; else each note tells */
 
     struct weft__finding finding;     /* the one that the verdict is about */
     struct weft__exchange *failing;   /* the shrunken schedule, with its trace; NULL: none failed */

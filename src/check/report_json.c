@@ -36,7 +36,7 @@ static void report_json_party(struct weft__json *json, struct weft__story *story
                               const struct weft__party *party)
 {
     weft__site stack[WEFT__STACK_MAX + 1];
-    uint32_t depth = weft__story_stack(party, stack);
+    uint32_t depth = weft__story_stack(story, party, stack);
 
     weft__json_open(json, NULL, '{');
     weft__json_text(json, "strand", weft__story_strand(story, party->strand));
@@ -166,7 +166,7 @@ static void report_json_strands(struct weft__json *json, struct weft__story *sto
         const struct weft__strand_note *note = weft__story_strand_note(story->report, strand);
         weft__json_open(json, NULL, '{');
         weft__json_text(json, "id", story->lanes[i].id);
-        weft__json_text(json, "kind", weft__story_noun(story->report));
+        weft__json_text(json, "kind", weft__story_noun(story->report, strand));
         weft__json_text(json, "name", story->lanes[i].title);
         if (note != NULL && strand != 0) {
             weft__json_text(json, "started_by", weft__story_strand(story, note->parent));

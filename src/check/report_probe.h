@@ -43,7 +43,7 @@ static bool sample_place(struct weft__names *names, weft__site site, bool is_ret
     bar = strchr(sample->lines[site - 1], '|');
     memset(functions[site], 0, sizeof functions[site]);
     memcpy(functions[site], sample->lines[site - 1], (size_t)(bar - sample->lines[site - 1]));
-    *ret = (struct weft__place){functions[site], sample->file, "", bar + 1, (unsigned)site};
+    *ret = (struct weft__place){functions[site], sample->file, "", bar + 1, (unsigned)site, false};
     return true;
 }
 

@@ -106,7 +106,7 @@ static void sarif_flow_location(struct weft__json *json, struct weft__story *sto
 static void sarif_thread_flow(struct weft__json *json, struct weft__story *story,
                               const struct weft__lane *lane)
 {
-    struct weft__place last = {"", "", "", "", 0};
+    struct weft__place last = {"", "", "", "", 0, false};
     bool any = false;
 
     for (uint32_t i = 0; i < story->n_rows; i++)

@@ -29,8 +29,9 @@ int weft__shrink(struct weft__runner *runner, const struct weft__finding *findin
 /* Do two findings mean the same bug? */
 bool weft__finding_same(const struct weft__finding *a, const struct weft__finding *b);
 
-/* Tries to make an inferred finding fail, at most max schedules: true and the plan that does it. */
-bool weft__confirm(struct weft__runner *runner, const struct weft__finding *suspicion, uint32_t max,
+/* Tries to make an inferred finding fail, at most max schedules, which its `tries` counts: true and
+ * the plan that does it. */
+bool weft__confirm(struct weft__runner *runner, struct weft__finding *suspicion, uint32_t max,
                    struct weft__finding *ret_failure);
 
 /* Which two events decide, in the failing schedule that the runner's exchange holds. */

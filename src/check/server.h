@@ -13,7 +13,7 @@
  *
  *     searcher                     server (the program, stopped at main)
  *                                  HELLO value = WEFT__SERVER_VERSION
- *     RUN                          STARTED value = the child's pid
+ *     RUN                          STARTED value = the child's pid; not of a child that ends soon
  *                                  ENDED value = the status of waitpid
  *     (kills the child when it takes too long, and then still gets ENDED)
  *                                  FAILED value = -code: no child could be made
@@ -25,7 +25,7 @@
 
 #include "check/plan.h"
 
-#define WEFT__SERVER_VERSION 1
+#define WEFT__SERVER_VERSION 2
 #define WEFT__SERVER_ENV     "WEFT_CHECK_SERVER"
 
 enum weft__server_word {

@@ -851,22 +851,32 @@ static void shadow_wipe(void *p, size_t size)
         memset(p, 0, size);
 }
 
-int weft__shadow_init(void)
+int weft__shadow_map(void)
 {
-    int rc = weft__vclock_init();
+    void *memory;
+    int rc = weft__vclock_map();
 
+    if (rc < 0 || shadow.memory != NULL)
+        return rc;
+    size_t size = shadow_lay_out();
+    rc = weft__sys_map(size, &memory);
     if (rc < 0)
         return rc;
-    if (shadow.memory == NULL) {
-        size_t size = shadow_lay_out();
-        void *memory;
-        rc = weft__sys_map(size, &memory);
-        if (rc < 0)
-            return rc;
-        weft__sys_no_huge_pages(memory, size);
-        shadow.memory = memory;
-        (void)shadow_lay_out();
-    } else if (shadow.n_chunks != 0) {
+    weft__sys_no_huge_pages(memory, size);
+    shadow.memory = memory;
+    (void)shadow_lay_out();
+    return 0;
+}
+
+int weft__shadow_init(void)
+{
+    int rc = weft__shadow_map();
+
+    if (rc == 0)
+        rc = weft__vclock_init();
+    if (rc < 0)
+        return rc;
+    if (shadow.n_chunks != 0) {
         /* The tables that were in use lie one behind the other, the last at its own size. */
         for (uint32_t size = SHADOW_INDEX_FIRST; size <= shadow.index_size; size *= 2)
             shadow_wipe(shadow_table(size), size * sizeof *shadow.index);

@@ -38,6 +38,9 @@ struct weft__seen {
  * clear what was used.  0 or -ENOMEM. */
 int weft__shadow_init(void);
 
+/* Only reserves the memory.  0 or -ENOMEM. */
+int weft__shadow_map(void);
+
 /* Gives its memory back; NULL-safe, may be called twice. */
 void weft__shadow_fini(void);
 

@@ -152,6 +152,7 @@ static void *steer_born(const char *name, const void *fn, const void *site,
     }
     steer.items[strand->id] = item;
     strand->user = steer.base->user;
+    strand->is_task = true;
     return strand;
 }
 
@@ -288,7 +289,12 @@ static void steer_note_panic(struct weft__finding *finding, const char *text)
     weft__text_init(&out, finding->text, sizeof finding->text);
     for (size_t n; *text; text += n) {
         n = strcspn(text, "\n");
-        weft__text_add(&out, "%s%.*s", weft__text_len(&out) ? ", " : "", (int)n, text);
+        weft__text_add(&out, "%s", weft__text_len(&out) ? ", " : "");
+        for (size_t i = 0; i < n; i++) {
+            if (text[i] != ' ' || text[i + 1] != ' ') { /* columns of labels */
+                weft__text_add_bytes(&out, text + i, 1);
+            }
+        }
         n += strspn(text + n, "\n ");
     }
 }

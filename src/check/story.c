@@ -171,7 +171,7 @@ struct weft__story *weft__story_new(const struct weft_check_report *report,
         return NULL;
     story->report = report;
     story->names = names;
-    story->place = (struct weft__place){"", "", "", "", 0};
+    story->place = (struct weft__place){"", "", "", "", 0, false};
     story->one_file = "";
     story->confirmed = "";
     weft_check_result_of(report, &story->result);

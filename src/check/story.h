@@ -119,7 +119,7 @@ static inline enum weft__op weft__story_op(uint8_t op)
 }
 
 /* "thread" or "task" */
-const char *weft__story_noun(const struct weft_check_report *report);
+const char *weft__story_noun(const struct weft_check_report *report, uint16_t strand);
 
 /* "x", "x+8", "heap#1+8", "T2's stack+…", "0x7f…"; never NULL */
 const char *weft__story_object(struct weft__story *story, uint64_t address);
@@ -155,9 +155,11 @@ struct weft__place weft__story_place_of_event(struct weft__story *story,
 /* The verdict's sections, the summary, the asides. */
 void weft__story_tell_findings(struct weft__story *story);
 
-/* A party's stack as people want it: begins with its site, ends where the program itself does.
+/* A party's stack as people want it: begins with its site, ends where the program itself does, and
+ * has no frames of Weft's own.
  * Returns how many, at most WEFT__STACK_MAX + 1. */
-uint32_t weft__story_stack(const struct weft__party *party, weft__site ret[WEFT__STACK_MAX + 1]);
+uint32_t weft__story_stack(struct weft__story *story, const struct weft__party *party,
+                           weft__site ret[WEFT__STACK_MAX + 1]);
 
 /* Which strands waited on the condition (or event, or semaphore) when event i came: how many, and
  * their names. */

@@ -31,7 +31,7 @@ static struct weft__line *findings_line(struct weft__story *story, struct weft__
     if (line == NULL)
         return NULL;
     *line = (struct weft__line){
-        .kind = (uint8_t)kind, .place = {"", "", "", "", 0}, .text = text};
+        .kind = (uint8_t)kind, .place = {"", "", "", "", 0, false}, .text = text};
     if (section->last != NULL)
         section->last->next = line;
     else
@@ -69,18 +69,29 @@ static uint32_t findings_depth(const weft__site *stack, uint32_t n)
     return end > 0 ? end : n;
 }
 
+/* Leaves Weft's own frames out, unless there are no others; how many are left. */
+static uint32_t findings_outside(struct weft__story *story, weft__site *stack, uint32_t n)
+{
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (!weft__story_place_of(story, stack[i]).is_weft)
+            stack[left++] = stack[i];
+    }
+    return left > 0 ? left : n;
+}
+
 static void findings_frames(struct weft__story *story, struct weft__section *section,
                             const weft__site *stack, uint32_t n)
 {
-    uint32_t end = findings_depth(stack, n);
-
-    for (uint32_t i = 0; i < end; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         if (stack[i] != 0)
             findings_frame(story, section, stack[i]);
     }
 }
 
-uint32_t weft__story_stack(const struct weft__party *party, weft__site ret[WEFT__STACK_MAX + 1])
+uint32_t weft__story_stack(struct weft__story *story, const struct weft__party *party,
+                           weft__site ret[WEFT__STACK_MAX + 1])
 {
     uint32_t n = 0, max = weft__min((uint32_t)party->n_stack, (uint32_t)WEFT__STACK_MAX);
 
@@ -88,7 +99,7 @@ uint32_t weft__story_stack(const struct weft__party *party, weft__site ret[WEFT_
         ret[n++] = party->site; /* a stack of the callers only */
     for (uint32_t i = 0; i < max; i++)
         ret[n++] = party->stack[i];
-    return findings_depth(ret, n);
+    return findings_outside(story, ret, findings_depth(ret, n));
 }
 
 static void findings_stack(struct weft__story *story, struct weft__section *section,
@@ -96,7 +107,7 @@ static void findings_stack(struct weft__story *story, struct weft__section *sect
 {
     weft__site stack[WEFT__STACK_MAX + 1];
 
-    findings_frames(story, section, stack, weft__story_stack(party, stack));
+    findings_frames(story, section, stack, weft__story_stack(story, party, stack));
 }
 
 static void findings_held(struct weft__story *story, struct weft__section *section,
@@ -156,7 +167,8 @@ static void findings_birth(struct weft__story *story, struct weft__section *sect
 {
     const struct weft__strand_note *note = weft__story_strand_note(story->report, strand);
 
-    if (note == NULL || strand == 0 || note->spawn_site == 0)
+    if (note == NULL || strand == 0 || note->spawn_site == 0 ||
+        weft__story_place_of(story, note->spawn_site).is_weft)
         return;
     findings_text(story, section,
                   weft__pool_say(&story->pool, "T%u was started by T%u at %s", strand, note->parent,
@@ -168,15 +180,18 @@ static void findings_object(struct weft__story *story, uint64_t object)
 {
     const struct weft__object_note *note = weft__story_note_of(story->report, object);
     const char *what = weft__story_object_long(story, object);
+    weft__site stack[WEFT_ARRAY_SIZE(note->stack)];
     struct weft__section *section;
+    uint32_t n;
 
     if (*what == '\0')
         return;
     section = findings_section(story, what);
-    if (note->n_stack > 0) {
-        findings_frames(story, section, note->stack,
-                        weft__min((uint32_t)note->n_stack, (uint32_t)WEFT_ARRAY_SIZE(note->stack)));
-    }
+    n = weft__min((uint32_t)note->n_stack, (uint32_t)WEFT_ARRAY_SIZE(note->stack));
+    memcpy(stack, note->stack, sizeof stack);
+    n = findings_outside(story, stack, findings_depth(stack, n));
+    if (n > 0 && !weft__story_place_of(story, stack[0]).is_weft)
+        findings_frames(story, section, stack, n);
 }
 
 /* ---- what a party does, in words ---- */
@@ -242,18 +257,35 @@ static const char *findings_plural(struct weft__story *story, uint32_t n, const 
     return weft__pool_say(&story->pool, "%u %s%s", n, noun, n == 1 ? "" : "s");
 }
 
+static bool findings_is_task(const struct weft__story *story, uint16_t strand)
+{
+    return strcmp(weft__story_noun(story->report, strand), "task") == 0;
+}
+
+/* "2 threads", "3 tasks", "1 thread and 2 tasks" */
+static const char *findings_who(struct weft__story *story, const struct weft__finding *finding)
+{
+    uint32_t tasks = 0, threads;
+
+    for (uint32_t i = 0; i < finding->n_parties; i++)
+        tasks += findings_is_task(story, finding->parties[i].strand);
+    threads = finding->n_parties - tasks;
+    if (tasks == 0 || threads == 0)
+        return findings_plural(story, tasks + threads, tasks == 0 ? "thread" : "task");
+    return weft__pool_say(&story->pool, "%s and %s", findings_plural(story, threads, "thread"),
+                          findings_plural(story, tasks, "task"));
+}
+
 static const char *findings_title(struct weft__story *story, const struct weft__finding *finding)
 {
     const char *title = weft__class_title((enum weft__class)finding->class);
     uint32_t locks = findings_locks(finding);
 
     if (finding->class == WEFT__CLASS_LEAKED_STRAND)
-        return story->report->is_tasks ? "LEAKED TASK" : title;
+        return findings_is_task(story, finding->parties[0].strand) ? "LEAKED TASK" : title;
     if (finding->class != WEFT__CLASS_DEADLOCK || finding->n_parties == 0)
         return title;
-    title = weft__pool_say(&story->pool, "%s (%s", title,
-                           findings_plural(story, finding->n_parties,
-                                           weft__story_noun(story->report)));
+    title = weft__pool_say(&story->pool, "%s (%s", title, findings_who(story, finding));
     if (locks > 0)
         title = weft__pool_say(&story->pool, "%s, %s", title,
                                findings_plural(story, locks, "lock"));
@@ -358,7 +390,8 @@ static void findings_tell_others(struct weft__story *story, struct weft__section
         const struct weft__strand_note *note = &outcome->strand_notes[i];
         bool is_party =
             note->state != WEFT__STRAND_LIVE ||
-            (weft__op_does(weft__story_op(note->op)) & WEFT__OP_SLEEPS) == 0;
+            (weft__op_does(weft__story_op(note->op)) & WEFT__OP_SLEEPS) == 0 ||
+            weft__story_place_of(story, note->site).is_weft;
         for (uint32_t p = 0; p < finding->n_parties; p++)
             is_party = is_party || finding->parties[p].strand == note->id;
         if (is_party || ++told > 6)

@@ -13,7 +13,8 @@
 
 #define ROWS_BUDGET  28 /* steps that a reader follows */
 #define ROWS_FEW     4  /* too few to tell anything: the rest is shown, too */
-#define ROWS_ROUNDS  12 /* events of a livelock: a round or two */
+#define ROWS_ROUNDS  12 /* events of a livelock's beginning, or of one that has no round */
+#define ROWS_ROUND   64 /* events of the longest round of a livelock that is looked for */
 #define ROWS_OBJECTS 48
 #define ROWS_MERGED  6  /* events in one row */
 #define ROWS_NONE    UINT32_MAX
@@ -31,6 +32,7 @@ enum { /* weights */
 struct rows_event {
     uint8_t weight;
     bool shown;
+    bool is_weft;       /* inside Weft's own code: no news */
     bool is_preempted;  /* after it */
     uint16_t preempter;
 };
@@ -50,6 +52,7 @@ struct rows_work {
     uint32_t n_objects;
     struct rows_share *shares; /* a hash table */
     uint32_t n_shares;         /* its slots, a power of two */
+    uint32_t round_first, round; /* a livelock's: from this event on, each so many do the same */
 };
 
 static const struct weft__event *rows_at(const struct rows_work *work, uint32_t i)
@@ -102,6 +105,8 @@ static bool rows_is_key(const struct rows_work *work, uint64_t object)
 
 static void rows_must(struct rows_work *work, uint32_t i)
 {
+    if (work->events[i].is_weft)
+        return;
     work->events[i].weight = ROWS_MUST;
     if (!rows_is_noise(weft__story_op(rows_at(work, i)->op)))
         rows_key(work, rows_at(work, i)->object);
@@ -238,7 +243,7 @@ static void rows_weigh(struct rows_work *work)
         const struct weft__event *event = rows_at(work, i);
         const struct rows_share *share = rows_share_of(work, event->object);
         uint8_t weight = ROWS_PRIVATE;
-        if (event->op == WEFT__OP_BEGIN || event->op == WEFT__OP_END)
+        if (work->events[i].is_weft || event->op == WEFT__OP_BEGIN || event->op == WEFT__OP_END)
             weight = ROWS_NEVER;
         else if (rows_is_noise(weft__story_op(event->op)))
             weight = ROWS_NOISE;
@@ -338,6 +343,45 @@ static uint32_t rows_reach(const struct rows_work *work, uint8_t weight, uint32_
     return 255;
 }
 
+static bool rows_alike(const struct weft__event *a, const struct weft__event *b)
+{
+    return a->strand == b->strand && a->op == b->op && a->site == b->site &&
+           a->object == b->object;
+}
+
+/* The shortest round that is gone through at the end, three times at least, and where it began. */
+static void rows_find_round(struct rows_work *work)
+{
+    for (uint32_t round = 1; round <= ROWS_ROUND && 3 * round <= work->n; round++) {
+        uint32_t first = work->n - round;
+        while (first > 0 && rows_alike(rows_at(work, first - 1), rows_at(work, first - 1 + round)))
+            first--;
+        if (work->n - first >= 3 * round) {
+            work->round_first = first;
+            work->round = round;
+            return;
+        }
+    }
+    work->round = weft__min(work->n, (uint32_t)ROWS_ROUNDS);
+    work->round_first = work->n - work->round;
+}
+
+/* One round, and how it came to it. */
+static void rows_choose_round(struct rows_work *work)
+{
+    uint32_t left = ROWS_ROUNDS;
+
+    rows_find_round(work);
+    for (uint32_t i = work->round_first; i < work->round_first + work->round; i++)
+        work->events[i].shown = !work->events[i].is_weft;
+    for (uint32_t i = work->round_first; i-- > 0 && left > 0;) {
+        if (work->events[i].weight < ROWS_PRIVATE)
+            continue;
+        work->events[i].shown = true;
+        left--;
+    }
+}
+
 static void rows_choose(struct rows_work *work)
 {
     static const uint8_t weights[] = {ROWS_MUST, ROWS_SAME_OBJECT, ROWS_SHARED,
@@ -345,8 +389,7 @@ static void rows_choose(struct rows_work *work)
     uint32_t shown = 0;
 
     if (work->finding->class == WEFT__CLASS_LIVELOCK) {
-        for (uint32_t i = work->n - weft__min(work->n, (uint32_t)ROWS_ROUNDS); i < work->n; i++)
-            work->events[i].shown = true;
+        rows_choose_round(work);
         return;
     }
     for (size_t w = 0; w < WEFT_ARRAY_SIZE(weights) && shown < ROWS_BUDGET; w++) {
@@ -436,7 +479,7 @@ static struct weft__row *rows_push(struct weft__story *story, enum weft__row_kin
     *row = (struct weft__row){.kind = (uint8_t)kind,
                               .strand = strand,
                               .lane = rows_lane(story, strand),
-                              .place = {"", "", "", "", 0},
+                              .place = {"", "", "", "", 0, false},
                               .effect = "",
                               .remark = ""};
     return row;
@@ -608,8 +651,11 @@ static void rows_run(struct rows_work *work, uint32_t first, uint32_t end)
     row->first = first;
     row->n = end - first;
     row->step = rows_at(work, first)->step;
-    row->effect = weft__pool_say(&story->pool, "%u event%s of %s", row->n, row->n == 1 ? "" : "s",
-                                 rows_doers(work, first, end));
+    row->effect = weft__pool_say(&story->pool, "%s%u event%s of %s",
+                                 work->round > 0 && first >= work->round_first + work->round
+                                     ? "and so on, for "
+                                     : "",
+                                 row->n, row->n == 1 ? "" : "s", rows_doers(work, first, end));
 }
 
 static void rows_party(struct rows_work *work, const struct weft__party *party)
@@ -655,8 +701,8 @@ static void rows_tell_events(struct rows_work *work)
             rows_party(work, due);
             gap = i + 1;
         }
-        if (work->events[i].is_preempted)
-            rows_preempt(work, i);
+        if (work->events[i].is_preempted && (work->round == 0 || i < work->round_first))
+            rows_preempt(work, i); /* in a round everybody is, again and again */
     }
     if (gap < work->n)
         rows_run(work, gap, work->n);
@@ -668,7 +714,7 @@ static void rows_fill_gaps(struct rows_work *work)
     uint32_t gap = 0;
 
     for (uint32_t i = 0; i <= work->n; i++) {
-        uint32_t matter = 0;
+        uint32_t matter = 0; /* how many are worth a line */
         if (i < work->n && !work->events[i].shown)
             continue;
         for (uint32_t k = gap; k < i; k++)
@@ -809,6 +855,8 @@ void weft__story_tell_rows(struct weft__story *story)
     story->rows = weft__pool_take(&story->pool, WEFT__ROWS_MAX * sizeof *story->rows);
     if (work.events == NULL || story->rows == NULL || !rows_find_shares(&work))
         return;
+    for (uint32_t i = 0; i < work.n; i++)
+        work.events[i].is_weft = weft__story_place_of_event(story, rows_at(&work, i)).is_weft;
     rows_find_named(&work, work.finding);
     if (story->consequence != NULL)
         rows_find_named(&work, story->consequence);

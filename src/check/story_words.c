@@ -8,30 +8,36 @@
 #include "check/engine.h"
 #include "check/story.h"
 
-const char *weft__story_noun(const struct weft_check_report *report)
+const char *weft__story_noun(const struct weft_check_report *report, uint16_t strand)
 {
-    return report->is_tasks ? "task" : "thread";
+    const struct weft__strand_note *note = weft__story_strand_note(report, strand);
+
+    return report->is_tasks || (note != NULL && note->is_task) ? "task" : "thread";
 }
 
 /* ---- places ---- */
 
 struct weft__place weft__story_place_of(struct weft__story *story, weft__site site)
 {
-    struct weft__place place = {"", "", "", "", 0};
+    struct weft__place place = {"", "", "", "", 0, false};
 
     if (site != 0)
         story->names->place(story->names, site, true, &place);
     return place;
 }
 
-/* A strand begins at its function's own address, not at a call. */
+/* A strand begins at its function's own address, not at a call.  What Weft's own code did is told
+ * where the program called it. */
 struct weft__place weft__story_place_of_event(struct weft__story *story,
                                               const struct weft__event *event)
 {
-    struct weft__place place = {"", "", "", "", 0};
+    struct weft__place place = {"", "", "", "", 0, false}, outer;
 
-    if (event->op != WEFT__OP_BEGIN)
-        return weft__story_place_of(story, event->site);
+    if (event->op != WEFT__OP_BEGIN) {
+        place = weft__story_place_of(story, event->site);
+        outer = place.is_weft ? weft__story_place_of(story, event->caller) : place;
+        return outer.line != 0 && !outer.is_weft ? outer : place;
+    }
     if (event->site != 0)
         story->names->place(story->names, event->site, false, &place);
     return place;
@@ -92,7 +98,7 @@ const char *weft__story_strand(struct weft__story *story, uint16_t strand)
 static const char *words_strand_title(struct weft__story *story, uint16_t strand)
 {
     const struct weft__strand_note *note = weft__story_strand_note(story->report, strand);
-    struct weft__place place = {"", "", "", "", 0};
+    struct weft__place place = {"", "", "", "", 0, false};
 
     if (note == NULL)
         return strand == 0 ? "main" : "";
@@ -133,15 +139,31 @@ const struct weft__object_note *weft__story_note_of(const struct weft_check_repo
     return around;
 }
 
-/* Heap blocks are numbered in the order in which the notes have them. */
+/* Weft's own blocks are known by what is done to them. */
+static bool words_is_channel(const struct weft_check_report *report, uint64_t base)
+{
+    const struct weft__outcome *outcome = &report->failing->outcome;
+
+    for (uint32_t i = 0; i < weft__min(outcome->n_object_notes, (uint32_t)WEFT__OBJECTS_MAX); i++) {
+        const struct weft__object_note *note = &outcome->object_notes[i];
+        if (note->kind == WEFT__OBJECT_HEAP && note->base == base &&
+            note->op_kind >= WEFT__OP_CHAN_SEND && note->op_kind <= WEFT__OP_CHAN_CLOSE)
+            return true;
+    }
+    return false;
+}
+
+/* Heap blocks are numbered in the order in which the notes have them, channels apart. */
 static unsigned words_heap_number(const struct weft_check_report *report, uint64_t base)
 {
     const struct weft__outcome *outcome = &report->failing->outcome;
+    bool is_channel = words_is_channel(report, base);
     unsigned number = 0;
 
     for (uint32_t i = 0; i < weft__min(outcome->n_object_notes, (uint32_t)WEFT__OBJECTS_MAX); i++) {
         const struct weft__object_note *note = &outcome->object_notes[i];
-        bool is_first = note->kind == WEFT__OBJECT_HEAP;
+        bool is_first = note->kind == WEFT__OBJECT_HEAP &&
+                        words_is_channel(report, note->base) == is_channel;
         for (uint32_t k = 0; k < i && is_first; k++) {
             is_first = outcome->object_notes[k].kind != WEFT__OBJECT_HEAP ||
                        outcome->object_notes[k].base != note->base;
@@ -177,7 +199,8 @@ static const char *words_known(struct weft__story *story, const struct weft__obj
     }
     if (note->kind == WEFT__OBJECT_HEAP) {
         *ret_offset = address - note->base;
-        return weft__pool_say(&story->pool, "heap#%u",
+        return weft__pool_say(&story->pool, "%s#%u",
+                              words_is_channel(story->report, note->base) ? "channel" : "heap",
                               words_heap_number(story->report, note->base));
     }
     return "";
@@ -229,6 +252,17 @@ const char *weft__story_object(struct weft__story *story, uint64_t address)
     return weft__pool_say(&story->pool, "0x%llx", (unsigned long long)address);
 }
 
+/* Where the program itself asked for the block, and not Weft for it. */
+static const char *words_made_at(struct weft__story *story, const struct weft__object_note *note)
+{
+    weft__site site = note->site;
+
+    for (uint32_t i = 0; i < note->n_stack && i < WEFT_ARRAY_SIZE(note->stack) &&
+                         weft__story_place_of(story, site).is_weft; i++)
+        site = note->stack[i];
+    return weft__story_site(story, weft__story_place_of(story, site).is_weft ? note->site : site);
+}
+
 const char *weft__story_object_long(struct weft__story *story, uint64_t address)
 {
     const struct weft__object_note *note = weft__story_note_of(story->report, address);
@@ -246,9 +280,12 @@ const char *weft__story_object_long(struct weft__story *story, uint64_t address)
                                   (unsigned long long)(address - note->base));
         else
             name = weft__pool_say(&story->pool, "%s is", name);
+        if (words_is_channel(story->report, note->base))
+            return weft__pool_say(&story->pool, "%s a channel, made by T%u at %s", name,
+                                  note->strand, words_made_at(story, note));
         return weft__pool_say(&story->pool, "%s a heap block of %llu bytes, allocated by T%u at %s",
                               name, (unsigned long long)note->size, note->strand,
-                              weft__story_site(story, note->site));
+                              words_made_at(story, note));
     case WEFT__OBJECT_STACK:
         return weft__pool_say(&story->pool, "%s lies on the stack of %s", name,
                               weft__story_strand_long(story, note->strand));
@@ -382,7 +419,8 @@ static const char *words_of_strand(struct weft__story *story, const struct weft_
                                    const char *verb)
 {
     if (event->object == 0 || event->object > WEFT__STRANDS_MAX)
-        return weft__pool_say(&story->pool, "%s a %s", verb, weft__story_noun(story->report));
+        return weft__pool_say(&story->pool, "%s a %s", verb,
+                              weft__story_noun(story->report, event->strand));
     return weft__pool_say(&story->pool, "%s T%u", verb, (unsigned)event->object - 1);
 }
 
@@ -425,7 +463,7 @@ const char *weft__story_intent(struct weft__story *story, enum weft__op op, uint
         return weft__pool_say(&story->pool, "join T%u", (unsigned)object - 1);
     if (op == WEFT__OP_JOIN || op == WEFT__OP_SPAWN) {
         return weft__pool_say(&story->pool, "%s a %s", weft__op_words(op),
-                              weft__story_noun(story->report));
+                              weft__story_noun(story->report, 1));
     }
     if ((does & (WEFT__OP_ACCESS | WEFT__OP_ATOMIC)) != 0) {
         return weft__pool_say(&story->pool, "%s %s",

@@ -210,21 +210,31 @@ bool weft__clock_forked(uint16_t before, uint32_t segment, uint16_t strand)
 #define VCLOCK_LOST_SIZE (WEFT__STRANDS_MAX * sizeof(uint32_t))
 #define VCLOCK_SIZE      (VCLOCK_CLOCKS_SIZE + VCLOCK_ROWS_SIZE + VCLOCK_LOST_SIZE)
 
-int weft__vclock_init(void)
+int weft__vclock_map(void)
 {
     struct weft__vclocks *v = &weft__vclocks;
 
-    if (v->memory == NULL) {
-        int rc = weft__sys_map(VCLOCK_SIZE, &v->memory);
-        if (rc < 0)
-            return rc;
-        weft__sys_no_huge_pages(v->memory, VCLOCK_SIZE);
-        v->clocks = v->memory;
-        v->rows = (uint32_t *)(void *)((char *)v->memory + VCLOCK_CLOCKS_SIZE);
-        v->lost = (uint32_t *)(void *)((char *)v->rows + VCLOCK_ROWS_SIZE);
-    } else if (v->has_lost) {
+    if (v->memory != NULL)
+        return 0;
+    int rc = weft__sys_map(VCLOCK_SIZE, &v->memory);
+    if (rc < 0)
+        return rc;
+    weft__sys_no_huge_pages(v->memory, VCLOCK_SIZE);
+    v->clocks = v->memory;
+    v->rows = (uint32_t *)(void *)((char *)v->memory + VCLOCK_CLOCKS_SIZE);
+    v->lost = (uint32_t *)(void *)((char *)v->rows + VCLOCK_ROWS_SIZE);
+    return 0;
+}
+
+int weft__vclock_init(void)
+{
+    struct weft__vclocks *v = &weft__vclocks;
+    int rc = weft__vclock_map();
+
+    if (rc < 0)
+        return rc;
+    if (v->has_lost)
         memset(v->lost, 0, VCLOCK_LOST_SIZE);
-    }
     v->n_rows = 1; /* 0 is no row */
     v->row_free = v->row_cursor = 0;
     v->has_lost = false;

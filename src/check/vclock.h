@@ -62,6 +62,9 @@ struct weft__vclocks {
 extern struct weft__vclocks weft__vclocks;
 
 int weft__vclock_init(void);
+
+/* Only reserves the memory.  0 or -ENOMEM. */
+int weft__vclock_map(void);
 void weft__vclock_fini(void);
 
 /* Makes room for the strand.  One that nobody spawned is ordered with nothing. */

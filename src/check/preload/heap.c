@@ -29,6 +29,10 @@
 #include "check/blocks.h"
 #include "check/preload/hooks.h"
 #include "check/shadow.h"
+#include "check/preload/tasks.h"
+
+/* Weft allocates for the program: where that called is what a report should say. */
+#define HEAP_PC() weft__tasks_site(WEFT__PC(), __builtin_frame_address(0))
 
 #define HEAP_PLACE     0x200000000000ul /* no one else's, on x86-64 and aarch64 alike */
 #define HEAP_SPAN      (64ul << 30)     /* reserved; less when it cannot be had */
@@ -576,13 +580,13 @@ static void *heap_aligned(size_t alignment, size_t size, uintptr_t pc)
 WEFT__EXPORT void *malloc(size_t size);
 void *malloc(size_t size)
 {
-    return heap_serves() ? heap_make(16, size, false, WEFT__PC()) : __libc_malloc(size);
+    return heap_serves() ? heap_make(16, size, false, HEAP_PC()) : __libc_malloc(size);
 }
 
 WEFT__EXPORT void free(void *block);
 void free(void *block)
 {
-    heap_free(block, WEFT__PC());
+    heap_free(block, HEAP_PC());
 }
 
 WEFT__EXPORT void *calloc(size_t n, size_t size);
@@ -596,13 +600,13 @@ void *calloc(size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return heap_make(16, total, true, WEFT__PC());
+    return heap_make(16, total, true, HEAP_PC());
 }
 
 WEFT__EXPORT void *realloc(void *block, size_t size);
 void *realloc(void *block, size_t size)
 {
-    return heap_realloc(block, size, WEFT__PC());
+    return heap_realloc(block, size, HEAP_PC());
 }
 
 WEFT__EXPORT void *reallocarray(void *block, size_t n, size_t size);
@@ -614,25 +618,25 @@ void *reallocarray(void *block, size_t n, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return heap_realloc(block, total, WEFT__PC());
+    return heap_realloc(block, total, HEAP_PC());
 }
 
 WEFT__EXPORT void *aligned_alloc(size_t alignment, size_t size);
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return heap_aligned(alignment, size, WEFT__PC());
+    return heap_aligned(alignment, size, HEAP_PC());
 }
 
 WEFT__EXPORT void *memalign(size_t alignment, size_t size);
 void *memalign(size_t alignment, size_t size)
 {
-    return heap_aligned(alignment, size, WEFT__PC());
+    return heap_aligned(alignment, size, HEAP_PC());
 }
 
 WEFT__EXPORT void *valloc(size_t size);
 void *valloc(size_t size)
 {
-    return heap_aligned(HEAP_PAGE, size, WEFT__PC());
+    return heap_aligned(HEAP_PAGE, size, HEAP_PC());
 }
 
 WEFT__EXPORT int posix_memalign(void **ret, size_t alignment, size_t size);
@@ -643,7 +647,7 @@ int posix_memalign(void **ret, size_t alignment, size_t size)
 
     if (alignment % sizeof(void *) != 0 || alignment == 0 || (alignment & (alignment - 1)) != 0)
         return EINVAL;
-    block = heap_aligned(alignment, size, WEFT__PC());
+    block = heap_aligned(alignment, size, HEAP_PC());
     errno = before;
     if (block == NULL)
         return ENOMEM;
@@ -668,7 +672,7 @@ size_t malloc_usable_size(void *block)
     void *name(size_t size)                                                                        \
     {                                                                                              \
         static void *(*real)(size_t);                                                              \
-        void *block = heap_serves() ? heap_make(16, size, false, WEFT__PC()) : NULL;               \
+        void *block = heap_serves() ? heap_make(16, size, false, HEAP_PC()) : NULL;               \
         return block != NULL ? block : WEFT__REAL(real, #name)(size); /* which throws */           \
     }
 
@@ -676,7 +680,7 @@ size_t malloc_usable_size(void *block)
     WEFT__EXPORT void name(__VA_ARGS__);                                                           \
     void name(__VA_ARGS__)                                                                         \
     {                                                                                              \
-        heap_free(block, WEFT__PC());                                                              \
+        heap_free(block, HEAP_PC());                                                              \
     }
 
 HEAP_NEW(_Znwm)

@@ -9,7 +9,9 @@
 #include "check/preload/preload.h"
 
 /* Does the engine want to hear of accesses now? */
-#define HOOKS_ON() (WEFT_LIKELY(weft__engine != NULL) && WEFT_LIKELY(weft__busy == 0))
+#define HOOKS_ON()                                                                                 \
+    (WEFT_LIKELY(weft__engine != NULL) ? WEFT_LIKELY(weft__busy == 0)                              \
+                                       : weft__delays && weft__delay(NULL, WEFT__PC()))
 
 static inline void weft__hook_check(enum weft__op op, uintptr_t address, size_t size, uintptr_t pc)
 {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "check/preload/delays.h"
 #include "check/preload/hooks.h"
 #include "check/preload/signals.h"
 #include "check/preload/thread.h"
@@ -165,6 +166,7 @@ void __assert_fail(const char *text, const char *file, unsigned line, const char
 
     if (weft__engine != NULL && weft__busy == 0)
         misc_asserted(text, file, line, function, WEFT__PC());
+    weft__delays_note(text, file, line, function);
     WEFT__REAL(real, "__assert_fail")(text, file, line, function);
 }
 
@@ -176,5 +178,6 @@ void __assert_perror_fail(int code, const char *file, unsigned line, const char 
 
     if (weft__engine != NULL && weft__busy == 0)
         misc_asserted(strerrordesc_np(code), file, line, function, WEFT__PC());
+    weft__delays_note(strerrordesc_np(code), file, line, function);
     WEFT__REAL(real, "__assert_perror_fail")(code, file, line, function);
 }

@@ -1,9 +1,10 @@
 /* preload.h - what the files of the preload library share.
  *
  * libweft-check.so lies between a pthread program and libc.  Each function that it puts itself
- * before is called in one of three states:
+ * before is called in one of four states:
  *
  *   no engine       not under control (yet, or not this process): the real function
+ *   delays          no engine either: the real function, but perhaps a little later
  *   busy            our own code, or libc on behalf of ours: the real function
  *   controlled      the program's own call: a point, and the model instead of the real object
  *
@@ -25,9 +26,17 @@
 
 extern int weft__busy;
 
+/* The program runs without an engine, with delays (delays.c). */
+extern bool weft__delays;
+
+/* May sleep a little, and is false.  call: the function's name; NULL: an access of memory. */
+bool weft__delay(const char *call, uintptr_t pc);
+
 /* Is the call of the function that says this a controlled one?  Use at the top of an interposer. */
-#define WEFT__CONTROLLED() \
-    (weft__engine && weft__busy == 0 && !weft__is_libc((uintptr_t)__builtin_return_address(0)))
+#define WEFT__CONTROLLED()                                                                         \
+    (weft__engine                                                                                  \
+         ? weft__busy == 0 && !weft__is_libc((uintptr_t)__builtin_return_address(0))               \
+         : weft__delays && weft__delay(__func__, (uintptr_t)__builtin_return_address(0)))
 
 #define WEFT__PC() ((uintptr_t)__builtin_return_address(0))
 

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #include "base/sys.h"
 #include "check/preload/block.h"
 #include "check/preload/calls.h"
+#include "check/preload/delays.h"
 #include "check/preload/hooks.h"
 #include "check/preload/misc.h"
 #include "check/preload/tasks.h"
@@ -38,6 +40,7 @@
 #define SERVER_FIBERS  3   /* at first */
 #define SERVER_NAME_MAX 256
 #define SERVER_KEEP_MAX (4u << 20)
+#define SERVER_SOON_NS  (20 * 1000 * 1000) /* a child that lives longer is told of */
 
 struct server_notes {
     uint32_t fibers_wanted;
@@ -51,6 +54,8 @@ static off_t server_stdin_at = -1;        /* of a regular file; -1: no such thin
 static bool server_was_armed;
 static uint32_t server_fibers = SERVER_FIBERS; /* in the pool */
 static pid_t server_pid;
+static cpu_set_t server_cpus; /* the program's */
+static bool server_stays;
 
 /* ---- is it us who is meant? ---- */
 
@@ -238,6 +243,21 @@ static void server_find_functions(void)
     weft__threads_prepare();
 }
 
+/* A server and its child take turns, so one processor is enough, and to wake another costs more
+ * than a small schedule.  The child takes back what the program was given. */
+static void server_stay(void)
+{
+    cpu_set_t one;
+    int cpu = sched_getcpu();
+
+    CPU_ZERO(&one);
+    if (cpu < 0 || cpu >= CPU_SETSIZE ||
+        syscall(SYS_sched_getaffinity, 0, sizeof server_cpus, &server_cpus) < 0)
+        return;
+    CPU_SET(cpu, &one);
+    server_stays = syscall(SYS_sched_setaffinity, 0, sizeof one, &one) == 0;
+}
+
 static void server_prepare(int memory)
 {
     int socket = server_socket;
@@ -249,6 +269,8 @@ static void server_prepare(int memory)
     server_take_streams();
     server_pid = getpid();
     weft__modules_fill(&server_exchange->modules);
+    server_exchange->modules.blind = !weft__has_hooks();
+    weft__delays_prepare(server_exchange);
     weft__misc_prepare();
     weft__misc_start(); /* handlers are inherited */
     server_find_functions();
@@ -256,6 +278,9 @@ static void server_prepare(int memory)
     weft__tasks_find();
     weft__fibers_init();
     weft__fibers_grow(server_fibers);
+    int rc = weft__engine_prepare();
+    WEFT_CHECK(rc == 0);
+    server_stay();
     server_keep_pages();
 }
 
@@ -285,16 +310,27 @@ static const struct weft__executor server_executor = {
     .over = weft__child_exit,
 };
 
+static bool server_delays(void)
+{
+    return (server_exchange->plan.flags & WEFT__PLAN_DELAYS) != 0;
+}
+
 static void server_begin_child(void)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != server_pid)
         _exit(0);
+    if (server_stays)
+        (void)syscall(SYS_sched_setaffinity, 0, sizeof server_cpus, &server_cpus);
     (void)close(server_socket);
     if (server_exchange->plan.flags & WEFT__PLAN_SHOW_OUTPUT)
         server_quiet(false);
     if (server_stdin_at >= 0)
         (void)lseek(0, server_stdin_at, SEEK_SET);
+    if (server_delays()) {
+        weft__delays_begin(server_exchange->plan.seed);
+        return;
+    }
     int rc = weft__engine_init(server_exchange, &server_executor);
     WEFT_CHECK(rc == 0);
     weft__threads_begin();
@@ -305,11 +341,21 @@ static void server_begin_child(void)
 static int server_wait(pid_t pid)
 {
     int status = 0, fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    bool is_told = fd < 0;
 
+    if (is_told)
+        server_say(WEFT__SERVER_STARTED, pid);
     if (fd >= 0) {
         struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = server_socket}};
-        while (syscall(SYS_ppoll, fds, 2, NULL, NULL, 0) < 0 && errno == EINTR)
-            continue;
+        struct timespec soon = {.tv_nsec = SERVER_SOON_NS};
+        long n;
+        do {
+            n = syscall(SYS_ppoll, fds, 2, is_told ? NULL : &soon, NULL, 0);
+            if (n == 0) {
+                server_say(WEFT__SERVER_STARTED, pid);
+                is_told = true;
+            }
+        } while (n == 0 || (n < 0 && errno == EINTR));
         if (fds[1].revents & (POLLHUP | POLLERR)) {
             (void)kill(pid, SIGKILL);
             _exit(0);
@@ -330,7 +376,10 @@ static bool server_run(void)
     }
     if (server_notes->unwinds)
         server_load_unwinder();
-    pid_t pid = _Fork();
+    if (server_delays())
+        weft__delays_clear();
+    /* libc's own fork forgets our fibers, so that only the program's threads count. */
+    pid_t pid = server_delays() ? fork() : _Fork();
     if (pid == 0) {
         server_begin_child();
         return true;
@@ -339,8 +388,10 @@ static bool server_run(void)
         server_say(WEFT__SERVER_FAILED, errno);
         return false;
     }
-    server_say(WEFT__SERVER_STARTED, pid);
-    server_say(WEFT__SERVER_ENDED, server_wait(pid));
+    if (server_delays()) /* these take long */
+        server_say(WEFT__SERVER_STARTED, pid);
+    server_say(WEFT__SERVER_ENDED,
+               server_delays() ? weft__delays_wait(pid, server_socket) : server_wait(pid));
     return false;
 }
 
@@ -375,6 +426,7 @@ void weft__server_note_unwinding(void)
 void weft__server_forget(void)
 {
     weft__engine = NULL;
+    weft__delays = false;
     server_notes = NULL;
     (void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 }

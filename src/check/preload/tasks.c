@@ -19,6 +19,8 @@
 #include "check/preload/hooks.h"
 #include "check/steer.h"
 
+#define TASKS_FRAMES_MAX 24
+
 typedef int tasks_set_call(const struct weft__control *, uint32_t);
 
 static tasks_set_call *tasks_set; /* NULL: no program of Weft */
@@ -100,6 +102,45 @@ static void tasks_thread_wake(ATOMIC(uint32_t) *word)
     weft__changed((uintptr_t)word);
 }
 
+/* ---- whose call it was ---- */
+
+/* The innermost function with hooks is known by its return address: what is in the frame before is
+ * where it called out. */
+uintptr_t weft__tasks_site(uintptr_t pc, const void *frame)
+{
+    if (tasks_set == NULL || weft__engine == NULL) {
+        return pc;
+    }
+    const struct weft__strand *self = weft__strand_self();
+    uintptr_t at = (uintptr_t)frame, caller = weft__caller(), last = pc;
+    for (int i = 0; i < TASKS_FRAMES_MAX && caller != 0; i++) {
+        if (at % sizeof at != 0 || at < self->stack_low || at + 2 * sizeof at > self->stack_high) {
+            break;
+        }
+        const uintptr_t *words = (const uintptr_t *)at;
+        if (words[1] == caller) {
+            return last;
+        }
+        last = words[1];
+        if (words[0] <= at) {
+            break;
+        }
+        at = words[0];
+    }
+    return pc;
+}
+
+static void tasks_panicked(const char *text)
+{
+    if (weft__engine) {
+        uintptr_t site = weft__tasks_site(0, __builtin_frame_address(0));
+        if (site != 0) {
+            weft__strand_self()->site = weft__site_of(site);
+        }
+    }
+    weft__steer.panicked(text);
+}
+
 /* ---- a schedule ---- */
 
 bool weft__tasks_are_inside(void)
@@ -129,6 +170,7 @@ void weft__tasks_begin(void)
     tasks_control = weft__steer;
     tasks_control.pick = tasks_pick;
     tasks_control.passed = tasks_passed;
+    tasks_control.panicked = tasks_panicked;
     tasks_control.thread_point = tasks_thread_point;
     tasks_control.thread_wait = tasks_thread_wait;
     tasks_control.thread_wake = tasks_thread_wake;

@@ -19,4 +19,8 @@ bool weft__tasks_are_inside(void);
 /* The executor's leave(). */
 void weft__tasks_leave(void);
 
+/* Weft's own code works for whoever called it: the program's call, if it is found by the frame
+ * pointers from `frame` on; else pc, which is also the answer where no tasks are. */
+uintptr_t weft__tasks_site(uintptr_t pc, const void *frame);
+
 #endif
