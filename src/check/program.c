@@ -148,7 +148,8 @@ static int program_search(struct program *p, char *const argv[], const weft_chec
     int rc = weft__search(runners, weft__min(n, (uint32_t)WEFT__JOBS_MAX), options, p->report);
     if (rc < 0 && rc != -WEFT_ECANCELED)
         return rc;
-    if (p->report->result.schedules == 0)
+    bool asked = options->stop && *options->stop != 0;
+    if (p->report->result.schedules == 0 && !asked)
         return -ETIME;
     weft__jobs_go_on(p->jobs);
     rc = weft__finish(runners[0], options, argv, p->report);

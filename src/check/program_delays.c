@@ -83,7 +83,8 @@ int weft__delays_search(struct weft__runner *runner, const weft_check_options *o
         if (failed && !options->keep_searching)
             break;
     }
-    if (rc == -WEFT_ECANCELED && result->schedules > 0)
+    bool asked = options->stop && *options->stop != 0;
+    if (rc == -WEFT_ECANCELED && (result->schedules > 0 || asked))
         rc = 0;
     return rc == -WEFT_ECANCELED ? -ETIME : rc;
 }
