@@ -188,7 +188,11 @@ TEST(program_stop)
     int stop = 1;
     weft_check_options options = {.schedules = 1000000, .jobs = 2, .stop = &stop};
     char *argv[] = {(char *)"/bin/true", NULL};
-    weft_check_report *report = NULL;
-    EXPECT_EQ(weft_check_program(argv, NULL, &options, &report), -ETIME);
-    EXPECT(report == NULL);
+    weft_check_report *report;
+    weft_check_result result;
+    EXPECT_EQ(weft_check_program(argv, NULL, &options, &report), 0);
+    weft_check_result_of(report, &result);
+    EXPECT(!result.found);
+    EXPECT_EQ(result.schedules, 0);
+    weft_check_report_free(report);
 }
