@@ -513,38 +513,9 @@ static int runtime_start_parts(struct weft__runtime *rt, struct weft__thread *se
     return rc;
 }
 
-static int runtime_start_steered(const weft_options *options, void *root,
-                                 struct weft__runtime **ret_rt)
+/* Makes a runtime that everybody can find, and that runs nothing yet. */
+static int runtime_announce(const weft_options *options, void *root, struct weft__runtime **ret_rt)
 {
-    struct weft__runtime *rt, *none = NULL;
-    int rc = runtime_new(options, root, &rt);
-    if (rc < 0) {
-        return rc;
-    }
-    rc = weft__offload_start(rt);
-    if (rc < 0) {
-        runtime_free(rt);
-        return rc;
-    }
-    weft__post_init();
-    if (!a_cas(&weft__runtime_now, &none, rt, acq_rel, relaxed)) {
-        weft__offload_stop(rt);
-        runtime_free(rt);
-        return -WEFT_EBUSY;
-    }
-    rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
-    runtime_seat_caller(rt, weft__self());
-    weft__control_start(rt, weft__self());
-    *ret_rt = rt;
-    return 0;
-}
-
-int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt)
-{
-    if (WEFT_UNLIKELY(weft__control != NULL)) {
-        return runtime_start_steered(options, root, ret_rt);
-    }
-    struct weft__thread *self = weft__self();
     struct weft__runtime *rt, *none = NULL;
     int rc = runtime_new(options, root, &rt);
     if (rc < 0) {
@@ -561,8 +532,37 @@ int weft__runtime_start(const weft_options *options, void *root, struct weft__ru
         runtime_free(rt);
         return -WEFT_EBUSY;
     }
-    weft__census_start();
     rt->foreign_seen = a_load(&weft__foreign_seen, relaxed);
+    *ret_rt = rt;
+    return 0;
+}
+
+static int runtime_start_steered(const weft_options *options, void *root,
+                                 struct weft__runtime **ret_rt)
+{
+    struct weft__runtime *rt;
+    int rc = runtime_announce(options, root, &rt);
+    if (rc < 0) {
+        return rc;
+    }
+    runtime_seat_caller(rt, weft__self());
+    weft__control_start(rt, weft__self());
+    *ret_rt = rt;
+    return 0;
+}
+
+int weft__runtime_start(const weft_options *options, void *root, struct weft__runtime **ret_rt)
+{
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        return runtime_start_steered(options, root, ret_rt);
+    }
+    struct weft__thread *self = weft__self();
+    struct weft__runtime *rt;
+    int rc = runtime_announce(options, root, &rt);
+    if (rc < 0) {
+        return rc;
+    }
+    weft__census_start();
     rc = runtime_start_parts(rt, self);
     if (rc < 0) {
         runtime_retire();
