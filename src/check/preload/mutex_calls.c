@@ -82,14 +82,12 @@ static void mutex_take(pthread_mutex_t *mutex, struct weft__model *m, uint32_t d
     m->count = depth;
     mutex_mirror(mutex, m);
     weft__lock_taken((uintptr_t)mutex, false, tried);
-    weft__happened_acquire((uintptr_t)mutex);
     weft__changed((uintptr_t)mutex);
 }
 
 static void mutex_give(pthread_mutex_t *mutex, struct weft__model *m)
 {
     weft__lock_given((uintptr_t)mutex);
-    weft__happened_release((uintptr_t)mutex);
     m->owner = WEFT__NOBODY;
     if (m->state == MUTEX_ORPHANED)
         m->state = MUTEX_LOST; /* its owner died, and nobody has made it consistent */
@@ -262,7 +260,6 @@ static void mutex_orphan(struct weft__model *m)
         return;
     }
     weft__lock_given(m->address);
-    weft__happened_release(m->address);
     m->owner = WEFT__NOBODY;
     m->state = MUTEX_ORPHANED;
     mutex_mirror(mutex, m);

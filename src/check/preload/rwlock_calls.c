@@ -50,7 +50,6 @@ static void rwlock_took_write(const pthread_rwlock_t *lock, struct weft__model *
 {
     m->owner = weft__strand_self()->id;
     weft__lock_taken((uintptr_t)lock, false, tried);
-    weft__happened_acquire((uintptr_t)lock);
     weft__happened_acquire((uintptr_t)lock + 1); /* after all readers */
     weft__changed((uintptr_t)lock);
 }
@@ -124,7 +123,6 @@ static int rwlock_unlock(const pthread_rwlock_t *lock, uintptr_t pc)
     if (m->owner == weft__strand_self()->id) {
         weft__lock_given((uintptr_t)lock);
         m->owner = WEFT__NOBODY;
-        weft__happened_release((uintptr_t)lock);
     } else if (reader != NULL) {
         m->count--;
         if (--reader->count == 0) {

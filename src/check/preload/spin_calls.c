@@ -23,7 +23,6 @@ static void spin_take(pthread_spinlock_t *lock, struct weft__model *m, bool trie
 {
     m->owner = weft__strand_self()->id;
     weft__lock_taken((uintptr_t)lock, false, tried);
-    weft__happened_acquire((uintptr_t)lock);
     weft__changed((uintptr_t)lock);
 }
 
@@ -64,7 +63,6 @@ static int spin_unlock(pthread_spinlock_t *lock, uintptr_t pc)
                      "unlock of a spin lock that another thread holds (thread %u)", m->owner);
     m->owner = WEFT__NOBODY;
     weft__lock_given((uintptr_t)lock);
-    weft__happened_release((uintptr_t)lock);
     weft__changed((uintptr_t)lock);
     return 0;
 }
