@@ -2,18 +2,6 @@
 # SPDX-License-Identifier: MIT
 . "$2/tests/check.inc"
 
-# finds CLASS TEXT ARG…: of that class, with that text in the report.
-finds()
-{
-    wanted=$1
-    words=$2
-    shift 2
-    json=$("$weft" check --json --schedules 500 "$@" </dev/null)
-    same "status of $*" 1 $?
-    same "class of $*" "$wanted" "$(member class "$json")"
-    holds "the summary of $*" "$words" "$(member summary "$json")"
-}
-
 # clean ARG…: nothing is found, and what happens is the same each time.
 clean()
 {
