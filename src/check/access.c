@@ -61,12 +61,10 @@ void weft__settle(void)
 static void access_note_pair(struct weft__engine *e, weft__site writer, weft__site reader)
 {
     struct weft__outcome *out = e->outcome;
-    uint64_t *known =
-        weft__table_at(&e->pairs, &e->arena, (uint64_t)writer << 32 | reader);
 
-    if (known == NULL || *known != 0 || out->n_pairs == WEFT__PAIRS_MAX)
+    if (out->n_pairs == WEFT__PAIRS_MAX ||
+        !weft__table_add(&e->pairs, &e->arena, (uint64_t)writer << 32 | reader))
         return;
-    *known = 1;
     out->pairs[out->n_pairs++] = (struct weft__pair){.writer = writer, .reader = reader};
 }
 
@@ -104,11 +102,10 @@ static void access_found_race(struct weft__engine *e, const struct weft__seen *s
 {
     weft__site a = weft__min(seen->other.site, e->self->site);
     weft__site b = weft__max(seen->other.site, e->self->site);
-    uint64_t *told = weft__table_at(&e->races, &e->arena, (uint64_t)a << 32 | b);
 
-    if (told == NULL || *told != 0 || (e->plan->flags & WEFT__PLAN_NO_RACES))
+    if ((e->plan->flags & WEFT__PLAN_NO_RACES) ||
+        !weft__table_add(&e->races, &e->arena, (uint64_t)a << 32 | b))
         return;
-    *told = 1;
     struct weft__finding *finding = weft__found(
         WEFT__CLASS_RACE, address, "%s and %s of the same memory, not ordered by anything",
         weft__op_words((enum weft__op)seen->other.op), weft__op_words(e->self->next.op));
@@ -128,7 +125,7 @@ static void access_found_race(struct weft__engine *e, const struct weft__seen *s
 
 static uint32_t access_page_bit(uintptr_t address)
 {
-    return (uint32_t)weft__mix(address >> 12) % (uint32_t)(64 * 1024);
+    return (uint32_t)weft__mix(address >> 12) % WEFT__FREED_BITS;
 }
 
 static void access_check_freed(struct weft__engine *e, uintptr_t address)
@@ -144,15 +141,7 @@ static void access_check_freed(struct weft__engine *e, uintptr_t address)
         e->self->next.op == WEFT__OP_FREE ? WEFT__CLASS_DOUBLE_FREE : WEFT__CLASS_USE_AFTER_FREE,
         address, "%s of a block of %zu bytes that has been freed",
         weft__op_words(e->self->next.op), block->size);
-    finding->parties[1] = (struct weft__party){.strand = block->freed_strand,
-                                               .op = WEFT__OP_FREE,
-                                               .step = block->freed_step,
-                                               .site = block->freed_site,
-                                               .object = block->address,
-                                               .holder = 0xffff,
-                                               .n_stack = 1,
-                                               .stack = {block->freed_site}};
-    finding->n_parties = 2;
+    weft__found_block(finding, block);
     weft__engine_over();
 }
 
@@ -166,11 +155,10 @@ static bool access_is_hot(struct weft__engine *e)
 static void access_tell_hot(struct weft__engine *e, weft__site site)
 {
     struct weft__outcome *out = e->outcome;
-    uint64_t *told = weft__table_at(&e->found_hot, &e->arena, site);
 
-    if (told == NULL || *told != 0 || out->n_hot == WEFT__HOT_MAX || site == 0)
+    if (site == 0 || out->n_hot == WEFT__HOT_MAX ||
+        !weft__table_add(&e->found_hot, &e->arena, site))
         return;
-    *told = 1;
     out->hot[out->n_hot++] = site;
 }
 
@@ -394,15 +382,7 @@ bool weft__block_freed(uintptr_t address, uintptr_t pc)
         struct weft__finding *finding =
             weft__found(WEFT__CLASS_DOUBLE_FREE, address,
                         "a block of %zu bytes is freed a second time", block->size);
-        finding->parties[1] = (struct weft__party){.strand = block->freed_strand,
-                                                   .op = WEFT__OP_FREE,
-                                                   .step = block->freed_step,
-                                                   .site = block->freed_site,
-                                                   .object = address,
-                                                   .holder = 0xffff,
-                                                   .n_stack = 1,
-                                                   .stack = {block->freed_site}};
-        finding->n_parties = 2;
+        weft__found_block(finding, block);
         weft__engine_over();
     }
     weft__site site = weft__site_of(pc);

@@ -40,18 +40,6 @@ struct confirm {
     int64_t end_ns;
 };
 
-static void confirm_add_hot(struct weft__plan *plan, weft__site site)
-{
-    uint32_t at = 0;
-    while (at < plan->n_hot && plan->hot[at] < site)
-        at++;
-    if (!site || (at < plan->n_hot && plan->hot[at] == site) || plan->n_hot == WEFT__HOT_MAX)
-        return;
-    memmove(&plan->hot[at + 1], &plan->hot[at], (plan->n_hot - at) * sizeof plan->hot[0]);
-    plan->hot[at] = site;
-    plan->n_hot++;
-}
-
 static bool confirm_is_failure(const struct confirm *c, uint32_t class)
 {
     if (c->suspicion->class == WEFT__CLASS_LOCK_ORDER)
@@ -141,7 +129,7 @@ bool weft__confirm(struct weft__runner *runner, struct weft__finding *suspicion,
                         .end_ns = weft__time_now() + CONFIRM_TIME_NS};
     uint32_t left = max - max / 3;
     for (uint32_t i = 0; i < suspicion->n_parties && i < WEFT_ARRAY_SIZE(suspicion->parties); i++)
-        confirm_add_hot(plan, suspicion->parties[i].site);
+        weft__hot_add(plan->hot, &plan->n_hot, suspicion->parties[i].site);
     struct weft__climb climb = {.runner = runner, .left = &left, .limit = CONFIRM_PREEMPTIONS,
                                 .depth = CONFIRM_DEPTH, .judge = confirm_judge,
                                 .focus = confirm_focus, .arg = &c};

@@ -80,11 +80,8 @@ static void engine_take_plan(struct weft__engine *e)
 {
     const struct weft__plan *plan = e->plan;
 
-    for (uint32_t i = 0; i < plan->n_hot; i++) {
-        uint64_t *hot = weft__table_at(&e->hot, &e->arena, plan->hot[i]);
-        if (hot != NULL)
-            *hot = 1;
-    }
+    for (uint32_t i = 0; i < plan->n_hot; i++)
+        (void)weft__table_add(&e->hot, &e->arena, plan->hot[i]);
     for (uint32_t i = 0; i < plan->n_deviations; i++) {
         const struct weft__deviation *d = &plan->deviations[i];
         uint64_t *wish = weft__table_at(
@@ -92,9 +89,7 @@ static void engine_take_plan(struct weft__engine *e)
         if (wish != NULL)
             *wish = (uint64_t)d->pick + 1;
         /* The site must be a point, else the wish would never be looked up. */
-        uint64_t *hot = weft__table_at(&e->hot, &e->arena, d->site);
-        if (hot != NULL)
-            *hot = 1;
+        (void)weft__table_add(&e->hot, &e->arena, d->site);
     }
 }
 
@@ -140,7 +135,7 @@ static void engine_clear(struct weft__engine *e)
     if (n > 0) { /* has been used before */
         memset(e->news, 0, sizeof e->news);
         memset(e->freed_pages, 0, sizeof e->freed_pages);
-        memset(engine_strategy_memory, 0, WEFT__STRATEGY_MEMORY);
+        memset(engine_strategy_memory, 0, e->strategy->memory);
     }
     e->n_strands = 0;
     e->self = e->pending = NULL;
@@ -356,7 +351,8 @@ void weft__engine_news(uint64_t what)
 
 /* ---- the trace ---- */
 
-void weft__engine_record(const struct weft__operation *op, uint32_t flags)
+/* Adds the record of the running strand's operation to the trace. */
+static void engine_record(const struct weft__operation *op, uint32_t flags)
 {
     struct weft__engine *e = weft__engine;
     struct weft__outcome *out = e->outcome;
@@ -649,7 +645,7 @@ static void engine_pass(struct weft__engine *e, uint32_t flags)
         e->outcome->strand_points[self->id] = self->points;
     if (self->timed_out)
         flags |= WEFT__EVENT_TIMED_OUT;
-    weft__engine_record(op, flags);
+    engine_record(op, flags);
     if (!(does & (WEFT__OP_ACCESS | WEFT__OP_ATOMIC)) && op->object != 0) {
         weft__pair_of_object(self);
         if ((does & WEFT__OP_WRITES) && !self->timed_out)

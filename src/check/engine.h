@@ -192,10 +192,15 @@ int64_t weft__virtual_now(void); /* nanoseconds, from a fixed start */
 
 /* ---- findings ---- */
 
-/* Adds one with the running strand as first party; returns it to be completed, never NULL (the last
- * one is overwritten when there is no more room). */
+/* Adds one with the running strand as first party; returns it to be completed, never NULL.  When
+ * there is no more room the last one is overwritten, but not by a race or an advice: those are
+ * dropped. */
 struct weft__finding *weft__found(enum weft__class class, uintptr_t object, const char *format, ...)
     WEFT_PRINTF(3, 4);
+
+/* Makes whoever freed the block, or made it if it lives, the second party. */
+struct weft__block;
+void weft__found_block(struct weft__finding *finding, const struct weft__block *block);
 
 /* Ends the schedule: notes on strands and objects are written, the outcome is DONE, then
  * executor->over.  A failure must have been found before, or all strands are done. */

@@ -63,6 +63,25 @@ struct weft__finding *weft__found(enum weft__class class, uintptr_t object, cons
     return finding;
 }
 
+void weft__found_block(struct weft__finding *finding, const struct weft__block *block)
+{
+    bool freed = block->freed_site != 0;
+
+    finding->parties[1] = (struct weft__party){
+        .strand = freed ? block->freed_strand : block->strand,
+        .op = freed ? WEFT__OP_FREE : WEFT__OP_ALLOC,
+        .step = freed ? block->freed_step : block->step,
+        .site = freed ? block->freed_site : block->site,
+        .object = block->address,
+        .holder = 0xffff,
+        .n_stack = 1,
+        .stack = {freed ? block->freed_site : block->site},
+    };
+    for (uint32_t i = 0; !freed && i < block->n_stack; i++)
+        finding->parties[1].stack[finding->parties[1].n_stack++] = block->stack[i];
+    finding->n_parties = 2;
+}
+
 /* ---- nobody can go on ---- */
 
 static bool finding_is_blocked(const struct weft__strand *s)
@@ -270,11 +289,10 @@ static void finding_note_object(struct weft__engine *e, struct weft__table *know
                                 uint64_t address, unsigned op)
 {
     struct weft__outcome *out = e->outcome;
-    uint64_t *slot = weft__table_at(known, &e->arena, address);
 
-    if (address < 4096 || slot == NULL || *slot != 0 || out->n_object_notes == WEFT__OBJECTS_MAX)
+    if (address < 4096 || out->n_object_notes == WEFT__OBJECTS_MAX ||
+        !weft__table_add(known, &e->arena, address))
         return;
-    *slot = 1;
     struct weft__object_note *note = &out->object_notes[out->n_object_notes++];
     *note = (struct weft__object_note){.address = address, .op_kind = (uint8_t)op};
     finding_describe(e, note);
@@ -356,17 +374,23 @@ static void finding_look_for_leaks(struct weft__engine *e)
         finding->class = WEFT__CLASS_DEADLOCK;
 }
 
+/* All is found: what the report will want to know is written down. */
+static void finding_close(struct weft__engine *e)
+{
+    e->is_over = true;
+    finding_note_strands(e);
+    finding_note_objects(e);
+    e->outcome->virtual_ns = e->now;
+    e->outcome->state = WEFT__OUTCOME_DONE;
+}
+
 void weft__engine_over(void)
 {
     struct weft__engine *e = weft__engine;
 
     if (!e->is_over) {
         weft__write_done(&e->books[e->self->id]);
-        e->is_over = true;
-        finding_note_strands(e);
-        finding_note_objects(e);
-        e->outcome->virtual_ns = e->now;
-        e->outcome->state = WEFT__OUTCOME_DONE;
+        finding_close(e);
     }
     e->executor->over();
 }
@@ -384,9 +408,5 @@ void weft__engine_finish(int exit_status)
     else
         finding_look_for_leaks(e);
     finding_look_for_serial_lock(e);
-    e->is_over = true;
-    finding_note_strands(e);
-    finding_note_objects(e);
-    e->outcome->virtual_ns = e->now;
-    e->outcome->state = WEFT__OUTCOME_DONE;
+    finding_close(e);
 }

@@ -41,31 +41,7 @@ void weft__knowledge_fini(struct weft__knowledge *k)
     weft__sys_unmap(k->scratch_memory, KNOWLEDGE_SCRATCH);
 }
 
-/* True: it was not in the table. */
-static bool knowledge_is_new(struct weft__knowledge *k, struct weft__table *table, uint64_t key)
-{
-    uint64_t *known = weft__table_at(table, &k->arena, key);
-
-    if (known == NULL || *known != 0)
-        return false;
-    *known = 1;
-    return true;
-}
-
 /* ---- points ---- */
-
-static void knowledge_add_hot(struct weft__knowledge *k, weft__site site)
-{
-    uint32_t at = 0;
-
-    while (at < k->n_hot && k->hot[at] < site)
-        at++;
-    if (site == 0 || (at < k->n_hot && k->hot[at] == site) || k->n_hot == WEFT__HOT_MAX)
-        return;
-    memmove(&k->hot[at + 1], &k->hot[at], (k->n_hot - at) * sizeof k->hot[0]);
-    k->hot[at] = site;
-    k->n_hot++;
-}
 
 /* Sites that were only ever seen under their lock are left out. */
 static void knowledge_thin_out(struct weft__knowledge *k)
@@ -116,7 +92,7 @@ static void knowledge_suspect(struct weft__knowledge *k, const struct weft__find
     for (uint32_t i = 0; i < n; i++)
         key = weft__mix(key ^ finding->parties[i].site ^
                         (uint64_t)finding->parties[i].taken << 32);
-    if (n < 2 || !knowledge_is_new(k, &k->suspected, key))
+    if (n < 2 || !weft__table_add(&k->suspected, &k->arena, key))
         return;
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t j = 0; j < n; j++) {
@@ -135,8 +111,9 @@ static bool knowledge_learn_pairs(struct weft__knowledge *k, const struct weft__
     bool news = false;
 
     for (uint32_t i = 0; i < weft__min(outcome->n_pairs, (uint32_t)WEFT__PAIRS_MAX); i++)
-        news |= knowledge_is_new(k, &k->pairs, (uint64_t)outcome->pairs[i].writer << 32 |
-                                                   outcome->pairs[i].reader);
+        news |= weft__table_add(
+            &k->pairs, &k->arena,
+            (uint64_t)outcome->pairs[i].writer << 32 | outcome->pairs[i].reader);
     return news;
 }
 
@@ -153,14 +130,14 @@ static void knowledge_keep(struct weft__knowledge *k, const struct weft__recipe 
 void weft__knowledge_learn(struct weft__knowledge *k, const struct weft__recipe *recipe,
                            const struct weft__outcome *outcome)
 {
-    bool behaved_new = knowledge_is_new(k, &k->behaviours, outcome->behaviour_hash);
+    bool behaved_new = weft__table_add(&k->behaviours, &k->arena, outcome->behaviour_hash);
     bool news = knowledge_learn_pairs(k, outcome);
     uint32_t known = k->n_hot;
 
     k->outcomes++;
     k->n_behaviours += behaved_new;
     for (uint32_t i = 0; i < weft__min(outcome->n_hot, (uint32_t)WEFT__HOT_MAX); i++)
-        knowledge_add_hot(k, outcome->hot[i]);
+        weft__hot_add(k->hot, &k->n_hot, outcome->hot[i]);
     if (k->n_hot > known && recipe->order != 0)
         k->orders[recipe->order - 1].tries = 0; /* with more points it may do more */
     knowledge_count(k, recipe, outcome);

@@ -91,6 +91,7 @@ static uint32_t pct_pick(const struct weft__strategy_view *view, const uint16_t 
 
 const struct weft__strategy weft__strategy_pct = {
     .name = "pct",
+    .memory = sizeof(struct pct),
     .begin = pct_begin,
     .told = pct_told,
     .pick = pct_pick,

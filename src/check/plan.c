@@ -35,6 +35,19 @@ bool weft__class_is_failure(enum weft__class class)
     return plan_failures[class];
 }
 
+void weft__hot_add(weft__site hot[WEFT__HOT_MAX], uint32_t *n, weft__site site)
+{
+    uint32_t at = 0;
+
+    while (at < *n && hot[at] < site)
+        at++;
+    if (site == 0 || (at < *n && hot[at] == site) || *n == WEFT__HOT_MAX)
+        return;
+    memmove(&hot[at + 1], &hot[at], (*n - at) * sizeof hot[0]);
+    hot[at] = site;
+    (*n)++;
+}
+
 static int plan_add_module(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct weft__modules *modules = arg;

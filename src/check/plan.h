@@ -99,6 +99,9 @@ struct weft__plan {
     struct weft__deviation deviations[WEFT__DEVIATIONS_MAX];
 };
 
+/* Adds a site to such a list of hot ones, in its order; what is there, or has no room, is left. */
+void weft__hot_add(weft__site hot[WEFT__HOT_MAX], uint32_t *n, weft__site site);
+
 /* ---- the outcome ---- */
 
 /* X(name, word for --json, title of the report, is it a failure (else an advice or a

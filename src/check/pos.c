@@ -81,6 +81,7 @@ static void pos_done(const struct weft__strategy_view *view, const struct weft__
 
 const struct weft__strategy weft__strategy_pos = {
     .name = "pos",
+    .memory = sizeof(struct weft__pos),
     .begin = pos_begin,
     .told = pos_told,
     .pick = pos_pick,

@@ -234,6 +234,7 @@ static void rf_done(const struct weft__strategy_view *view, const struct weft__s
 
 const struct weft__strategy weft__strategy_rf = {
     .name = "rf",
+    .memory = sizeof(struct rf),
     .begin = rf_begin,
     .told = rf_told,
     .pick = rf_pick,

@@ -12,6 +12,7 @@
 
 #define WEFT__SPIN_CELLS  8
 #define WEFT__NEWS_BITS   (1 << 14)
+#define WEFT__FREED_BITS  (1 << 16)
 
 /* What the engine keeps of a strand beside what others may see. */
 struct weft__strand_books {
@@ -60,7 +61,7 @@ struct weft__engine {
     struct weft__table races;       /* pair of sites -> 1: told */
     uint64_t news[WEFT__NEWS_BITS / 64];
     uint32_t news_set;
-    uint64_t freed_pages[1024];     /* a filter: may the page hold freed memory? */
+    uint64_t freed_pages[WEFT__FREED_BITS / 64]; /* a filter: may the page hold freed memory? */
     uint16_t enabled[WEFT__STRANDS_MAX];
     struct weft__strand strands[WEFT__STRANDS_MAX];
     struct weft__strand_books books[WEFT__STRANDS_MAX];
@@ -79,9 +80,6 @@ void weft__spin_wake(uintptr_t object);
 
 /* One more fruitless look of the running strand, at the object (0: none).  True: it spins. */
 bool weft__spin_count(uintptr_t object);
-
-/* Adds the record of the running strand's operation to the trace. */
-void weft__engine_record(const struct weft__operation *op, uint32_t flags);
 
 /* Something new happened: the schedule is not a livelock. */
 void weft__engine_news(uint64_t what);

@@ -90,12 +90,14 @@ uint32_t weft__strategy_choose(const struct weft__strategy_view *view, enum weft
 
 const struct weft__strategy weft__strategy_default = {
     .name = "default",
+    .memory = sizeof(struct strategy_turn),
     .begin = strategy_turn_begin,
     .pick = strategy_default_pick,
 };
 
 const struct weft__strategy weft__strategy_reverse = {
     .name = "reverse",
+    .memory = sizeof(struct strategy_turn),
     .begin = strategy_turn_begin,
     .pick = strategy_reverse_pick,
     .choose = strategy_reverse_choose,

@@ -29,6 +29,7 @@ struct weft__strategy_view {
 
 struct weft__strategy {
     const char *name; /* as --strategy says it */
+    size_t memory;    /* how much of its memory it uses, from the beginning */
 
     /* Before the first strand runs. */
     void (*begin)(const struct weft__strategy_view *view);

@@ -130,6 +130,7 @@ static void surw_done(const struct weft__strategy_view *view, const struct weft_
 
 const struct weft__strategy weft__strategy_surw = {
     .name = "surw",
+    .memory = sizeof(struct surw),
     .begin = surw_begin,
     .told = surw_told,
     .pick = surw_pick,

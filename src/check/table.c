@@ -65,6 +65,16 @@ uint64_t *weft__table_at(struct weft__table *table, struct weft__arena *arena, u
     return &slot->value;
 }
 
+bool weft__table_add(struct weft__table *table, struct weft__arena *arena, uint64_t key)
+{
+    uint64_t *value = weft__table_at(table, arena, key);
+
+    if (value == NULL || *value != 0)
+        return false;
+    *value = 1;
+    return true;
+}
+
 uint64_t *weft__table_find(const struct weft__table *table, uint64_t key)
 {
     struct weft__table_slot *slot = table_slot(table, key + 1);

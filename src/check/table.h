@@ -34,7 +34,10 @@ void weft__table_init(struct weft__table *table, struct weft__arena *arena);
 /* The value of the key, 0 at first.  NULL: the arena is full. */
 uint64_t *weft__table_at(struct weft__table *table, struct weft__arena *arena, uint64_t key);
 
-/* The same, but NULL also when the key is not there. */
+/* Puts the key in, with the value 1.  True: it was not there. */
+bool weft__table_add(struct weft__table *table, struct weft__arena *arena, uint64_t key);
+
+/* The value of the key; NULL when it is not there. */
 uint64_t *weft__table_find(const struct weft__table *table, uint64_t key);
 
 static inline uint64_t weft__mix(uint64_t x)

@@ -204,26 +204,6 @@ bool weft__heap_describe(uintptr_t address, char *ret, size_t size)
     return true;
 }
 
-/* The second party of a finding: who freed the block, or made it. */
-static void heap_add_party(struct weft__finding *finding, const struct weft__block *block)
-{
-    bool freed = block->freed_site != 0;
-
-    finding->parties[1] = (struct weft__party){
-        .strand = freed ? block->freed_strand : block->strand,
-        .op = freed ? WEFT__OP_FREE : WEFT__OP_ALLOC,
-        .step = freed ? block->freed_step : block->step,
-        .site = freed ? block->freed_site : block->site,
-        .object = block->address,
-        .holder = 0xffff,
-        .n_stack = 1,
-        .stack = {freed ? block->freed_site : block->site},
-    };
-    for (uint32_t i = 0; !freed && i < block->n_stack; i++)
-        finding->parties[1].stack[finding->parties[1].n_stack++] = block->stack[i];
-    finding->n_parties = 2;
-}
-
 void weft__heap_refused(enum weft__op op, uintptr_t address, size_t size, uintptr_t pc)
 {
     const struct weft__block *block;
@@ -241,7 +221,7 @@ void weft__heap_refused(enum weft__op op, uintptr_t address, size_t size, uintpt
                           weft__op_words(op), size, size == 1 ? "" : "s", where);
     finding->parties[0].site = weft__site_of(pc);
     if (block != NULL)
-        heap_add_party(finding, block);
+        weft__found_block(finding, block);
     weft__engine_over();
 }
 
@@ -258,7 +238,7 @@ static void heap_misused(enum weft__class class, const void *block, const char *
     finding->parties[0].object = (uintptr_t)block;
     finding->parties[0].site = pc != 0 ? weft__site_of(pc) : 0;
     if (known != NULL)
-        heap_add_party(finding, known);
+        weft__found_block(finding, known);
     weft__engine_over();
 }
 

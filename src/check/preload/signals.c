@@ -134,17 +134,8 @@ static void signals_found_crash(int number, const siginfo_t *info, uintptr_t pc)
     finding->parties[0].object = by_access ? address : 0;
     if (!weft__has_hooks() || number == SIGABRT)
         finding->parties[0].op = WEFT__OP_NONE;
-    if (!freed)
-        return;
-    finding->n_parties = 2;
-    finding->parties[1] = (struct weft__party){.strand = block->freed_strand,
-                                               .op = WEFT__OP_FREE,
-                                               .step = block->freed_step,
-                                               .site = block->freed_site,
-                                               .object = block->address,
-                                               .holder = 0xffff,
-                                               .n_stack = 1,
-                                               .stack = {block->freed_site}};
+    if (freed)
+        weft__found_block(finding, block);
 }
 
 static int signals_install(int number, const struct sigaction *action, struct sigaction *old)
