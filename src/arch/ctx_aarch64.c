@@ -3,12 +3,11 @@
  * The frame of a parked context, from its sp upwards: FPCR and a gap (16 bytes), d8 to d15 (64),
  * x19 to x28 (80), x29 and x30 (16).  The ABI wants only the low halves of v8 to v15 kept.
  *
- * Control-flow enforcement.  With BTI an indirect branch must land on a `bti`, and behind a call
- * stands none; only `ret` is exempt.  So a build with BTI resumes by `ret`, which the return
- * predictor guesses wrong, and any other build by `br`.  As on x86-64 the note in the object is the
- * compiler's own, since this is a C file.  Pointer authentication: a caller's signed return address
- * lies in the caller's frame and is checked at the same sp, so it survives the move; our copy of
- * x30 is not signed.
+ * It resumes by `ret`, which the return predictor guesses right where all switches come from one
+ * place (see ctx_x86_64.c), and which needs no `bti` to land on.  As on x86-64 the note in the
+ * object is the compiler's own, since this is a C file.  Pointer authentication: a caller's signed
+ * return address lies in the caller's frame and is checked at the same sp, so it survives the move;
+ * our copy of x30 is not signed.
  *
  * CFI as in ctx_x86_64.c: one description serves the frame left and the frame entered; a debugger
  * unwinds a parked context from weft__ctx_resumed, and unwinding ends at weft__ctx_start.
@@ -31,12 +30,6 @@ static_assert(sizeof(struct ctx_frame) == 176, "weft__ctx_switch loads this");
 const char weft__ctx_name[] = "aarch64";
 
 void weft__ctx_start(void); /* below; never called, only jumped into */
-
-#ifdef __ARM_FEATURE_BTI_DEFAULT
-#define CTX_RESUME "    ret\n"
-#else
-#define CTX_RESUME "    br x30\n"
-#endif
 
 /* clang-format off */
 __asm__(
@@ -124,7 +117,7 @@ __asm__(
     "    .cfi_restore x28\n"
     "    .cfi_restore x29\n"
     "    .cfi_restore x30\n"
-    CTX_RESUME
+    "    ret\n"
     "    .cfi_restore_state\n"
     "2:  msr fpcr, x6\n"
     "    b 1b\n"
