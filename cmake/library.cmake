@@ -4,10 +4,11 @@ set(CMAKE_THREAD_PREFER_PTHREAD TRUE)
 set(THREADS_PREFER_PTHREAD_FLAG TRUE)
 find_package(Threads REQUIRED)
 
-# The rooms' files, without their neighbours that are programs or tests, and with one stack switch.
+# The rooms' files, without their neighbours that are programs or tests, with one stack switch and
+# one way to set the thread pointer.
 file(GLOB weft_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*/*.c)
 list(FILTER weft_sources EXCLUDE REGEX "_(test|model|fuzz|bench)\\.c$")
-list(FILTER weft_sources EXCLUDE REGEX "/arch/ctx_[a-z0-9_]+\\.c$")
+list(FILTER weft_sources EXCLUDE REGEX "/arch/(ctx|tls)_[a-z0-9_]+\\.c$")
 if(WEFT_CTX)
     set(weft_ctx ${WEFT_CTX})
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
@@ -17,7 +18,15 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
 else()
     set(weft_ctx ucontext)
 endif()
-list(APPEND weft_sources ${PROJECT_SOURCE_DIR}/src/arch/ctx_${weft_ctx}.c)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    set(weft_tls x86_64)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    set(weft_tls aarch64)
+else()
+    set(weft_tls none)
+endif()
+list(APPEND weft_sources ${PROJECT_SOURCE_DIR}/src/arch/ctx_${weft_ctx}.c
+    ${PROJECT_SOURCE_DIR}/src/arch/tls_${weft_tls}.c)
 if(weft_ctx STREQUAL "x86_64") # the switch handles branch tracking, not shadow stacks; see the file
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/arch/ctx_x86_64.c
         PROPERTIES COMPILE_OPTIONS -fcf-protection=branch)
