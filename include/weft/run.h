@@ -25,7 +25,7 @@ enum weft_panic_policy {
  * or backpressure, or a line in the log, as said at each. */
 typedef struct weft_options {
     size_t workers;              /* 0: one per CPU that affinity and cgroup quota grant */
-    size_t stack_size;           /* of tasks that do not say; 0: 256 KB (committed as touched) */
+    size_t stack_size;           /* of tasks that do not say; 0: 128 KB (committed as touched) */
     size_t idle_stacks_max;      /* stacks kept for reuse beside each worker's few; 0: 1024 */
     size_t spare_threads_max;    /* threads that take over seats of stuck ones; 0: 64 */
     size_t blocking_threads_max; /* threads that run weft_blocking and file calls; 0: 64 */

@@ -22,11 +22,26 @@ enum weft_on {
     WEFT_PROCESS = 2  /* not in this version: -WEFT_ENOTSUP */
 };
 
+/* A stack_size for very many small tasks: 2 KB in all.  A task that does nothing but wait needs
+ * some 900 bytes of them; what is left is for its own frames.  Meant for tasks that only wait, and
+ * wake others: no printf, no libc beyond string functions (weft_blocking takes those to a larger
+ * stack), no buffers on the stack, an argument of at most 512 bytes, and no signal handler of yours
+ * that lacks SA_ONSTACK.  There is no guard below it: instead, whenever the task sleeps and when it
+ * ends, a word at its low end is looked at, and a task that has written over it panics by name.
+ * WEFT_STACK_CENSUS=1 tells what was used.  Such stacks are kept until the run ends.
+ *
+ * The program must be linked with -Wl,-z,now (or run with LD_BIND_NOW=1): else the dynamic linker
+ * needs more than that at the first call of a function, and such tasks get 16 KB.  A line on
+ * stderr says so.  Under the sanitizers they get 64 KB. */
+#define WEFT_STACK_DENSE 2048
+
 typedef struct weft_task_options {
     const char *name;   /* for reports; kept by pointer, NULL: the function's name */
-    size_t stack_size;  /* 0: weft_options.stack_size.  At least 16 KB, at most 1 GB */
+    size_t stack_size;  /* 0: weft_options.stack_size.  At least 16 KB, at most 1 GB;
+                       * or WEFT_STACK_DENSE */
     bool service;       /* cancelled by the scope itself once only services remain */
-    bool own_tls;       /* not in this version: -WEFT_ENOTSUP */
+    bool own_tls;       /* its own thread-locals, errno too; -WEFT_ENOTSUP but with glibc on
+                         * x86-64 and aarch64.  With WEFT_THREAD it has them anyway */
     enum weft_on on;
 } weft_task_options;
 
@@ -38,7 +53,7 @@ typedef struct weft_task_options {
  * -WEFT_ECANCELED    the scope is cancelled; fn will not run, what arg points to is still yours
  * -WEFT_ESHUTDOWN    the scope is closed, or no runtime runs; likewise
  * -WEFT_EINVAL       fn is NULL, a stack size out of range, or arg_size over 64 KB or over a
- *                    quarter of the stack
+ *                    quarter of the stack_size asked for, or WEFT_STACK_DENSE with own_tls
  * -WEFT_ENOTSUP      an option that this version or platform does not have
  * -WEFT_ENOMEM, -WEFT_EAGAIN   no memory, or no thread, for it
  *
@@ -98,24 +113,49 @@ WEFT_API void *weft_local_get(const weft_local *key);
 /* Never sleeps.  0 or -WEFT_ENOMEM (the old value stays); -WEFT_EINVAL: key is NULL. */
 WEFT_API WEFT_MUST_USE int weft_local_set(const weft_local *key, void *value);
 
-/* How many weft_blocking calls may run at once.  WEFT_LIMITER_INIT(n), or weft_limiter_init. */
+/* ---- limiter: so many at once, of weft_blocking calls or of whatever takes a unit ---- */
+
+/* All-zero is no valid one: WEFT_LIMITER_INIT(n), or weft_limiter_init. */
 typedef struct weft_limiter {
-    uint64_t opaque[6];
+    uint64_t opaque[10];
 } weft_limiter;
+
+typedef struct weft_limiter_counts {
+    uint64_t limit, used, used_max; /* used_max: the most at once so far */
+    uint64_t waiting;               /* now */
+    uint64_t taken, waited;         /* so far: units, and those who did not get theirs at once */
+    uint64_t cancelled;             /* while waiting */
+} weft_limiter_counts;
 
 #define WEFT_LIMITER_INIT(n) {{(uint64_t)(n)}}
 
 /* Never sleeps.  Panics when limit is 0. */
 WEFT_API void weft_limiter_init(weft_limiter *limiter, size_t limit);
 
-/* Never sleeps.  Panics when calls are still running under it or waiting for it. */
+/* Sleeps.  Takes a unit, in the order of coming; tasks, plain threads and weft_blocking calls wait
+ * in one queue.  0, or -WEFT_ECANCELED: none was taken.  A unit belongs to nobody in particular:
+ * another task may give it back, and who takes two may wait for itself. */
+WEFT_API WEFT_MUST_USE int weft_limiter_take(weft_limiter *limiter);
+
+/* Never sleeps.  0, or -WEFT_EAGAIN: all are taken. */
+WEFT_API WEFT_MUST_USE int weft_limiter_try_take(weft_limiter *limiter);
+
+/* Never sleeps.  Gives a unit back, to the longest-waiting one if any.  Panics when none is
+ * taken. */
+WEFT_API void weft_limiter_give(weft_limiter *limiter);
+
+/* Never sleeps.  Panics when units are taken or waited for.  NULL is allowed. */
 WEFT_API void weft_limiter_fini(weft_limiter *limiter);
 
-/* Never sleeps.  How many calls run under it now. */
+/* Never sleeps.  How many units are taken now: for people, a decision is made by take. */
 WEFT_API size_t weft_limiter_used(const weft_limiter *limiter);
 
+/* Never sleeps. */
+WEFT_API void weft_limiter_stats(const weft_limiter *limiter, weft_limiter_counts *ret_counts);
+
 typedef struct weft_blocking_options {
-    weft_limiter *limiter;     /* NULL: only weft_options.blocking_threads_max limits */
+    weft_limiter *limiter;     /* a unit of it while the call runs; NULL: only
+                                * weft_options.blocking_threads_max limits */
     bool abandon;              /* a cancel returns at once and leaves fn running; see release */
     void (*release)(void *);   /* with abandon: called once with arg when nobody uses it any more,
                                 * whatever the result and whether fn ran or not (not after

@@ -37,6 +37,11 @@ void weft__fault_arm(uint32_t kind_mask, uint64_t n);
 /* Never sleeps.  Turns it off; returns how many calls were counted since it was armed. */
 uint64_t weft__fault_disarm(void);
 
+static inline bool weft__fault_is_armed(void)
+{
+    return a_load(&weft__fault_mask, relaxed) != 0;
+}
+
 /* True if this call must fail. */
 static inline bool weft__fault(enum weft__fault_kind kind)
 {

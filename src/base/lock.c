@@ -11,6 +11,8 @@
 #include "base/sys.h"
 #include "base/time.h"
 
+ATOMIC(uint32_t) weft__solo;
+
 enum {
     LOCK_SPINS = 100,  /* some microseconds: longer than any holder that runs needs */
     LOCK_YIELDS = 32,  /* the holder is preempted, perhaps by us */
@@ -51,11 +53,13 @@ ATOMIC(weft__lockrank_held_fn *) weft__lockrank_held;
 
 static const char *const lockrank_names[] = {
     [WEFT_RANK_NONE] = "none",       [WEFT_RANK_SCOPE] = "scope",
-    [WEFT_RANK_CHAN] = "chan",       [WEFT_RANK_SYNC] = "sync",
+    [WEFT_RANK_BCAST] = "broadcast", [WEFT_RANK_CHAN] = "chan",
+    [WEFT_RANK_SYNC] = "sync",
     [WEFT_RANK_WAITQ] = "waitq",     [WEFT_RANK_LIMITER] = "limiter",
     [WEFT_RANK_OFFLOAD] = "offload", [WEFT_RANK_TIMER] = "timer",
     [WEFT_RANK_INJECT] = "inject",   [WEFT_RANK_IDLE] = "idle",
-    [WEFT_RANK_STACKS] = "stacks",   [WEFT_RANK_RUNTIME] = "runtime",
+    [WEFT_RANK_CARVING] = "carving", [WEFT_RANK_STACKS] = "stacks",
+    [WEFT_RANK_RUNTIME] = "runtime",
     [WEFT_RANK_LOG] = "log",
 };
 

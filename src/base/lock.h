@@ -18,6 +18,7 @@
 
 #include "base/atomic.h"
 #include "base/lockrank.h"
+#include "base/soloword.h"
 
 /* All zeroes is a free lock without a rank. */
 struct weft__lock {
@@ -57,6 +58,24 @@ static inline void lock_take(struct weft__lock *l)
     /* pairs with the release in lock_drop */
     if (WEFT_UNLIKELY(a_xchg(&l->word, 1, acquire) != 0))
         weft__lock_contended(l);
+#if defined(WEFT_DEBUG)
+    weft__lockrank_note(l);
+#endif
+}
+
+/* The same, for the lock of an object that tasks share (a channel, a mutex's queue, a scope).  Not
+ * for what the runtime's own threads share. */
+static inline void lock_take_object(struct weft__lock *l)
+{
+    if (!weft__is_solo()) {
+        lock_take(l);
+        return;
+    }
+#if defined(WEFT_DEBUG)
+    weft__lockrank_check(l);
+#endif
+    WEFT_CHECK(!lock_is_held(l));
+    a_store(&l->word, 1, relaxed);
 #if defined(WEFT_DEBUG)
     weft__lockrank_note(l);
 #endif

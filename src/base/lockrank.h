@@ -24,6 +24,7 @@
 
 enum weft__lockrank {
     WEFT_RANK_NONE,    /* not checked; what a lock made of zeroes has */
+    WEFT_RANK_BCAST,   /* one broadcast: its subscriptions */
     WEFT_RANK_CHAN,    /* one channel */
     WEFT_RANK_SYNC,    /* one mutex, semaphore, event, ... */
     WEFT_RANK_WAITQ,   /* one queue of waiters */
@@ -34,6 +35,7 @@ enum weft__lockrank {
     WEFT_RANK_TIMER,   /* one worker's timers */
     WEFT_RANK_INJECT,  /* the shared run queue */
     WEFT_RANK_IDLE,    /* who sleeps, who searches */
+    WEFT_RANK_CARVING, /* one class of stacks: who makes more of them */
     WEFT_RANK_STACKS,  /* the depot of free stacks */
     WEFT_RANK_RUNTIME, /* the list of workers and threads */
     WEFT_RANK_LOG,     /* the last: one may log under any lock */

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <linux/openat2.h>
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -36,6 +38,18 @@
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13, asm-generic/mman-common.h */
+#endif
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+#ifndef SYS_process_madvise
+#define SYS_process_madvise 440 /* Linux 5.10 */
+#endif
+
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10000) /* Linux 6.14, linux/pidfd.h */
 #endif
 
 #ifndef RWF_NOWAIT
@@ -173,6 +187,57 @@ int weft__sys_discard(void *p, size_t size_bytes)
     return madvise(p, size_bytes, MADV_DONTNEED) == 0 ? 0 : sys_code();
 }
 
+static ATOMIC(uint32_t) sys_vectors_fail; /* this kernel advises one range at a time */
+
+/* As many as one call serves; 0 when it serves none. */
+static int sys_advise_vector(const struct iovec *ranges, int n, int advice)
+{
+    if (a_load(&sys_vectors_fail, relaxed))
+        return 0;
+    long bytes = syscall(SYS_process_madvise, PIDFD_SELF, ranges, (long)n, (long)advice, 0L);
+    if (bytes < 0) {
+        if (sys_code() != -ENOMEM)
+            a_store(&sys_vectors_fail, 1, relaxed);
+        return 0;
+    }
+    int done = 0;
+    while (done < n && (size_t)bytes >= ranges[done].iov_len)
+        bytes -= (long)ranges[done++].iov_len;
+    return done;
+}
+
+static int sys_advise_each(const struct iovec *ranges, int n, int advice)
+{
+    int done = sys_advise_vector(ranges, n, advice);
+
+    for (; done < n; done++) {
+        if (madvise(ranges[done].iov_base, ranges[done].iov_len, advice) != 0)
+            return done > 0 ? done : sys_code();
+    }
+    return done;
+}
+
+int weft__sys_guard_install_each(const struct iovec *ranges, int n)
+{
+    WEFT_CHECK(n > 0);
+    if (n == 1 || a_load(&sys_guards_work, relaxed) == 0) {
+        int rc = weft__sys_guard_install(ranges->iov_base, ranges->iov_len);
+        return rc < 0 ? rc : 1;
+    }
+    return weft__fault(WEFT_FAULT_MAP) ? -ENOMEM
+                                       : sys_advise_each(ranges, n, MADV_GUARD_INSTALL);
+}
+
+int weft__sys_discard_each(const struct iovec *ranges, int n)
+{
+    return sys_advise_each(ranges, n, MADV_DONTNEED);
+}
+
+void weft__sys_populate_each(const struct iovec *ranges, int n)
+{
+    (void)sys_advise_vector(ranges, n, MADV_POPULATE_WRITE);
+}
+
 int weft__sys_membarrier_register(void)
 {
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0
@@ -249,6 +314,14 @@ int weft__sys_thread_start(void *(*fn)(void *), void *arg, size_t stack_size_byt
     sys_thread_name(thread, name);
     *ret = thread;
     return 0;
+}
+
+long weft__sys_timer_slack(long slack_ns)
+{
+    long before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+
+    (void)prctl(PR_SET_TIMERSLACK, slack_ns, 0, 0, 0);
+    return before;
 }
 
 void weft__sys_thread_join(pthread_t thread)
@@ -332,6 +405,55 @@ void weft__sys_program_path(char *ret, size_t size)
     ssize_t n = readlink("/proc/self/exe", ret, size - 1);
 
     ret[n > 0 ? n : 0] = '\0';
+}
+
+/* ---- the dynamic linker ---- */
+
+struct sys_binding {
+    uintptr_t pc;
+    bool is_lazy;
+    bool is_program; /* the object that comes first */
+};
+
+static bool sys_object_is_lazy(const ElfW(Dyn) *d)
+{
+    bool has_calls = false, now = false;
+    for (; d->d_tag != DT_NULL; d++) {
+        has_calls |= d->d_tag == DT_JMPREL;
+        now |= d->d_tag == DT_BIND_NOW || (d->d_tag == DT_FLAGS && d->d_un.d_val & DF_BIND_NOW) ||
+               (d->d_tag == DT_FLAGS_1 && d->d_un.d_val & DF_1_NOW);
+    }
+    return has_calls && !now;
+}
+
+static int sys_look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    struct sys_binding *binding = arg;
+    const ElfW(Dyn) *dynamic = NULL;
+    bool matters = binding->is_program;
+    (void)size;
+    binding->is_program = false;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t at = (uintptr_t)(info->dlpi_addr + p->p_vaddr);
+        if (p->p_type == PT_DYNAMIC) {
+            dynamic = (const ElfW(Dyn) *)at;
+        }
+        matters |= p->p_type == PT_LOAD && binding->pc - at < p->p_memsz;
+    }
+    binding->is_lazy |= matters && dynamic && sys_object_is_lazy(dynamic);
+    return 0;
+}
+
+bool weft__sys_binds_lazily(const void *pc)
+{
+    const char *now = getenv("LD_BIND_NOW");
+    struct sys_binding binding = {.pc = (uintptr_t)pc, .is_program = true};
+
+    if (now && *now)
+        return false;
+    dl_iterate_phdr(sys_look_at_object, &binding);
+    return binding.is_lazy;
 }
 
 int weft__sys_mapping_of(const void *p, uintptr_t *ret_low, uintptr_t *ret_high)

@@ -66,6 +66,14 @@ void weft__sys_no_huge_pages(void *p, size_t size_bytes);
 /* Gives the pages back; they read as zeroes when touched again.  Guards stay. */
 WEFT_MUST_USE int weft__sys_discard(void *p, size_t size_bytes);
 
+/* The same for many ranges, in order and by few calls.  Returns how many ranges were served, or a
+ * code when not even the first was. */
+WEFT_MUST_USE int weft__sys_guard_install_each(const struct iovec *ranges, int n);
+WEFT_MUST_USE int weft__sys_discard_each(const struct iovec *ranges, int n);
+
+/* Commits the pages as if each had been written to, which saves the faults.  Advice only. */
+void weft__sys_populate_each(const struct iovec *ranges, int n);
+
 /* Once per process, before the first weft__sys_membarrier. */
 WEFT_MUST_USE int weft__sys_membarrier_register(void);
 
@@ -86,6 +94,10 @@ void weft__sys_thread_join(pthread_t thread);
 /* Instead of joining it: it ends by itself, whenever. */
 void weft__sys_thread_detach(pthread_t thread);
 
+/* By how much the kernel may delay the calling thread's timeouts, and of those it will start, to
+ * have several at once.  Returns what it was. */
+long weft__sys_timer_slack(long slack_ns);
+
 /* The calling thread's own stack: its lowest address and its size. */
 WEFT_MUST_USE int weft__sys_thread_stack(void **ret_low, size_t *ret_size_bytes);
 
@@ -99,6 +111,10 @@ int weft__sys_shut_thread_count(void);
 
 /* The path of the running program; "" when it cannot be told. */
 void weft__sys_program_path(char *ret, size_t size);
+
+/* Does the program, or the object that holds `pc`, look functions of other objects up when it first
+ * calls them?  The dynamic linker saves all vector registers for that: 3 KB of stack. */
+bool weft__sys_binds_lazily(const void *pc);
 
 /* The bounds of the mapping that holds `p`. */
 WEFT_MUST_USE int weft__sys_mapping_of(const void *p, uintptr_t *ret_low, uintptr_t *ret_high);

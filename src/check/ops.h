@@ -84,7 +84,17 @@ enum {
     X(LATCH_DOWN, "latch down", WEFT__RW) \
     X(PARK, "park", WEFT__OP_SLEEPS) \
     X(UNPARK, "unpark", WEFT__OP_WRITES) \
-    X(IO, "I/O", WEFT__RW | WEFT__OP_SLEEPS)
+    X(IO, "I/O", WEFT__RW | WEFT__OP_SLEEPS) \
+    X(FUTURE_GET, "future get", WEFT__RW | WEFT__OP_SLEEPS) \
+    X(FUTURE_SET, "future set", WEFT__RW) \
+    X(FUTURE_DROP, "future unref", WEFT__RW) \
+    X(FUTURE_NEXT, "next of the futures", WEFT__RW | WEFT__OP_SLEEPS) \
+    X(SCHED_ADD, "put on an agenda", WEFT__RW) \
+    X(SCHED_CANCEL, "take off an agenda", WEFT__RW) \
+    X(SCHED_NEXT, "next of an agenda", WEFT__RW | WEFT__OP_SLEEPS) \
+    X(CHAN_SENDER, "count a sender", WEFT__RW) \
+    X(CHAN_SENDER_DONE, "sender done", WEFT__RW) \
+    X(SUBSCRIBE, "subscribe", WEFT__RW)
 
 #define WEFT__OP_ENUM(name, words, does) WEFT__OP_##name,
 enum weft__op { WEFT__OPS(WEFT__OP_ENUM) WEFT__OP_COUNT };

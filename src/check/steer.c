@@ -35,9 +35,15 @@ struct steer_deed {
 static const struct steer_deed steer_deeds[WEFT__DEED_COUNT] = {
     [WEFT__DEED_YIELD] = {WEFT__OP_YIELD, 0},
     [WEFT__DEED_SLEEP] = {WEFT__OP_SLEEP, STEER_SLEEPS},
+    [WEFT__DEED_TICKER_WAIT] = {WEFT__OP_SLEEP, STEER_SLEEPS},
+    [WEFT__DEED_RATE_WAIT] = {WEFT__OP_SEM_WAIT, STEER_SLEEPS},
+    [WEFT__DEED_RATE_TRY] = {WEFT__OP_SEM_TRY_WAIT, 0},
     [WEFT__DEED_BLOCKING] = {WEFT__OP_SYSTEM, 0},
     [WEFT__DEED_IO] = {WEFT__OP_IO, 0},
-    [WEFT__DEED_LIMITER] = {WEFT__OP_SEM_WAIT, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_LIMITER] = {WEFT__OP_SEM_WAIT, STEER_RELEASES | STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_LIMITER_TRY] = {WEFT__OP_SEM_TRY_WAIT, STEER_ACQUIRES},
+    [WEFT__DEED_LIMITER_GIVE] = {WEFT__OP_SEM_POST, STEER_RELEASES},
+    [WEFT__DEED_LIMITER_LOOK] = {WEFT__OP_ATOMIC_LOAD, 0},
     [WEFT__DEED_GO] = {WEFT__OP_SPAWN, 0},
     [WEFT__DEED_START] = {WEFT__OP_SPAWN, STEER_SLEEPS},
     [WEFT__DEED_STARTED] = {WEFT__OP_UNPARK, STEER_RELEASES},
@@ -62,6 +68,16 @@ static const struct steer_deed steer_deeds[WEFT__DEED_COUNT] = {
     [WEFT__DEED_LATCH_WAIT] = {WEFT__OP_LATCH_WAIT, STEER_ACQUIRES | STEER_SLEEPS},
     [WEFT__DEED_LATCH_DOWN] = {WEFT__OP_LATCH_DOWN, STEER_RELEASES | STEER_ACQUIRES},
     [WEFT__DEED_LATCH_LOOK] = {WEFT__OP_ATOMIC_LOAD, STEER_ACQUIRES},
+    [WEFT__DEED_RWLOCK_READ] = {WEFT__OP_RWLOCK_READ, 0},
+    [WEFT__DEED_RWLOCK_TRY_READ] = {WEFT__OP_RWLOCK_TRY_READ, 0},
+    [WEFT__DEED_RWLOCK_READ_UNLOCK] = {WEFT__OP_RWLOCK_UNLOCK, 0},
+    [WEFT__DEED_RWLOCK_WRITE] = {WEFT__OP_RWLOCK_WRITE, 0},
+    [WEFT__DEED_RWLOCK_TRY_WRITE] = {WEFT__OP_RWLOCK_TRY_WRITE, 0},
+    [WEFT__DEED_RWLOCK_WRITE_UNLOCK] = {WEFT__OP_RWLOCK_UNLOCK, 0},
+    [WEFT__DEED_ONCE] = {WEFT__OP_ONCE, STEER_RELEASES | STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_ONCE_END] = {WEFT__OP_ONCE, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_ONCE_LOOK] = {WEFT__OP_ATOMIC_LOAD, STEER_ACQUIRES},
+    [WEFT__DEED_BARRIER_WAIT] = {WEFT__OP_BARRIER_WAIT, STEER_RELEASES | STEER_ACQUIRES},
     [WEFT__DEED_SEND] = {WEFT__OP_CHAN_SEND, STEER_RELEASES | STEER_ACQUIRES | STEER_SLEEPS},
     [WEFT__DEED_RECV] = {WEFT__OP_CHAN_RECV, STEER_RELEASES | STEER_ACQUIRES | STEER_SLEEPS},
     [WEFT__DEED_TRY_SEND] = {WEFT__OP_CHAN_TRY_SEND, STEER_RELEASES | STEER_ACQUIRES},
@@ -70,6 +86,18 @@ static const struct steer_deed steer_deeds[WEFT__DEED_COUNT] = {
     [WEFT__DEED_CHAN_LOOK] = {WEFT__OP_ATOMIC_LOAD, 0},
     [WEFT__DEED_SELECT] = {WEFT__OP_SELECT, STEER_RELEASES | STEER_ACQUIRES | STEER_SLEEPS},
     [WEFT__DEED_TRY_SELECT] = {WEFT__OP_SELECT, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_SENDER] = {WEFT__OP_CHAN_SENDER, 0},
+    [WEFT__DEED_SENDER_DONE] = {WEFT__OP_CHAN_SENDER_DONE, STEER_RELEASES},
+    [WEFT__DEED_SUBSCRIBE] = {WEFT__OP_SUBSCRIBE, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_FUTURE_GET] = {WEFT__OP_FUTURE_GET, STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_FUTURE_SET] = {WEFT__OP_FUTURE_SET, STEER_RELEASES},
+    [WEFT__DEED_FUTURE_DROP] = {WEFT__OP_FUTURE_DROP, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_FUTURE_LOOK] = {WEFT__OP_ATOMIC_LOAD, STEER_ACQUIRES},
+    [WEFT__DEED_FUTURE_NEXT] = {WEFT__OP_FUTURE_NEXT, STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_SCHED_ADD] = {WEFT__OP_SCHED_ADD, STEER_RELEASES},
+    [WEFT__DEED_SCHED_CANCEL] = {WEFT__OP_SCHED_CANCEL, STEER_RELEASES | STEER_ACQUIRES},
+    [WEFT__DEED_SCHED_NEXT] = {WEFT__OP_SCHED_NEXT, STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_SCHED_LOOK] = {WEFT__OP_ATOMIC_LOAD, STEER_ACQUIRES},
 };
 
 static struct steer {
@@ -348,6 +376,8 @@ static void steer_parks(void)
     struct weft__strand *self = weft__strand_self();
     if (self->next.op == WEFT__OP_COND_WAIT) {
         self->next.op = WEFT__OP_COND_WAKE;
+    } else if (self->next.op == WEFT__OP_BARRIER_WAIT) {
+        self->next.op = WEFT__OP_BARRIER_LEAVE;
     }
     steer_advise(self);
     weft__strand_ready(self, false);
@@ -400,6 +430,27 @@ static void steer_mutex_given(const void *mutex)
     weft__lock_given((uintptr_t)mutex);
 }
 
+/* Readers come after the last writer, and not after each other; a writer comes after all. */
+static const void *steer_readers_of(const void *lock)
+{
+    return (const char *)lock + 1;
+}
+
+static void steer_rwlock_taken(const void *lock, bool shared, bool tried)
+{
+    weft__lock_taken((uintptr_t)lock, shared, tried);
+    steer_acquired(lock);
+    if (!shared) {
+        steer_acquired(steer_readers_of(lock));
+    }
+}
+
+static void steer_rwlock_given(const void *lock, bool shared)
+{
+    weft__lock_given((uintptr_t)lock);
+    steer_released(shared ? steer_readers_of(lock) : lock);
+}
+
 static int64_t steer_now(void)
 {
     return weft__virtual_now();
@@ -431,6 +482,8 @@ const struct weft__control weft__steer = {
     .choose_arm = steer_choose_arm,
     .mutex_taken = steer_mutex_taken,
     .mutex_given = steer_mutex_given,
+    .rwlock_taken = steer_rwlock_taken,
+    .rwlock_given = steer_rwlock_given,
     .now = steer_now,
     .stuck = steer_stuck,
 };

@@ -345,6 +345,9 @@ static const struct words_of_op words_of_ops[WEFT__OP_COUNT] = {
     [WEFT__OP_CHAN_TRY_SEND] = {"sends to %s", "try_send to %s"},
     [WEFT__OP_CHAN_TRY_RECV] = {"receives from %s", "try_recv from %s"},
     [WEFT__OP_CHAN_CLOSE] = {"closes %s", "close %s"},
+    [WEFT__OP_CHAN_SENDER] = {"counts a sender of %s", "count a sender of %s"},
+    [WEFT__OP_CHAN_SENDER_DONE] = {"sends no more to %s", "send no more to %s"},
+    [WEFT__OP_SUBSCRIBE] = {"subscribes to %s", "subscribe to %s"},
     [WEFT__OP_SELECT] = {"selects", "select"},
     [WEFT__OP_SCOPE_OPEN] = {"opens a scope", "open a scope"},
     [WEFT__OP_SCOPE_CLOSE] = {"closes the scope", "close the scope"},
@@ -355,6 +358,13 @@ static const struct words_of_op words_of_ops[WEFT__OP_COUNT] = {
     [WEFT__OP_PARK] = {"parks", "be unparked"},
     [WEFT__OP_UNPARK] = {"unparks", "unpark"},
     [WEFT__OP_IO] = {"I/O", "finish I/O"},
+    [WEFT__OP_FUTURE_GET] = {"gets the result of %s", "get the result of %s"},
+    [WEFT__OP_FUTURE_SET] = {"sets %s", "set %s"},
+    [WEFT__OP_FUTURE_DROP] = {"lets go of %s", "let go of %s"},
+    [WEFT__OP_FUTURE_NEXT] = {"gets the next of its futures", "get the next of its futures"},
+    [WEFT__OP_SCHED_ADD] = {"adds an entry to %s", "add an entry to %s"},
+    [WEFT__OP_SCHED_CANCEL] = {"cancels an entry of %s", "cancel an entry of %s"},
+    [WEFT__OP_SCHED_NEXT] = {"takes the next entry of %s", "take the next entry of %s"},
 };
 
 static const char *words_fill(struct weft__story *story, const char *pattern, const char *name)

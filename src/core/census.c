@@ -2,7 +2,7 @@
  *
  * Each stack is emptied before it is bound (its pages read as zeroes then) and measured after the
  * last switch: the lowest byte that is not zero.  Exact but for frames that wrote only zeroes at
- * their end. Costs a system call and a scan per task, so it runs only when asked for.
+ * their end.  Costs a system call and a scan per task, so it runs only when asked for.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,6 +15,7 @@
 #include "base/sys.h"
 
 #define CENSUS_SITES_MAX 256
+#define CENSUS_CANARY    sizeof(uint64_t)
 
 struct census_site {
     const void *site;
@@ -34,12 +35,27 @@ void weft__census_start(void)
     a_store(&census_on, text && text[0] && strcmp(text, "0") != 0, relaxed);
 }
 
+bool weft__census_is_on(void)
+{
+    return a_load(&census_on, relaxed) != 0;
+}
+
+/* A dense one has no page of its own to give back, and a canary at its low end. */
+static void census_empty(const struct weft__stack *stack)
+{
+    if (weft__stack_is_dense(stack)) {
+        memset(stack->lo + CENSUS_CANARY, 0, stack->size - CENSUS_CANARY);
+    } else {
+        int rc = weft__sys_discard(stack->lo, stack->size);
+        WEFT_CHECK(rc == 0);
+    }
+}
+
 void weft__census_begin(struct weft__runtime *rt, const struct weft__stack *stack)
 {
     (void)rt;
     if (WEFT_UNLIKELY(a_load(&census_on, relaxed))) {
-        int rc = weft__sys_discard(stack->lo, stack->size);
-        WEFT_CHECK(rc == 0);
+        census_empty(stack);
     }
 }
 
@@ -47,6 +63,7 @@ static WEFT_NO_SANITIZE size_t census_measure(const struct weft__stack *stack)
 {
     const uint64_t *at = (const uint64_t *)(const void *)stack->lo;
     const uint64_t *end = (const uint64_t *)(const void *)(stack->lo + stack->size);
+    at += weft__stack_is_dense(stack); /* the canary */
     while (at < end && *at == 0) {
         at++;
     }

@@ -11,6 +11,8 @@
 void weft__census_start(void);
 void weft__census_report(void);
 
+bool weft__census_is_on(void);
+
 /* Around a task's life.  Nothing but a load when the census is off. */
 void weft__census_begin(struct weft__runtime *rt, const struct weft__stack *stack);
 void weft__census_end(struct weft__runtime *rt, const struct weft__stack *stack,

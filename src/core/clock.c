@@ -78,22 +78,29 @@ static bool clock_arm_sleep(struct weft__thread *self, struct weft__timer *timer
     return is_ours;
 }
 
+int weft__clock_sleep(struct weft__thread **self, int64_t when, struct weft__parking *parking)
+{
+    struct weft__task *task = (*self)->task;
+    struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
+    WEFT_CHECK(!parking->lock);
+    if (!clock_arm_sleep(*self, &timer, when) && when != WEFT_NEVER) {
+        parking->deadline = weft__max(when, INT64_C(1));
+    }
+    int rc = weft__park(self, parking);
+    weft__timer_stop(&timer);
+    return rc == -WEFT_ETIMEDOUT ? 0 : rc;
+}
+
 static int clock_sleep_until(int64_t when, const void *site)
 {
     struct weft__thread *self = weft__op_begin(WEFT__DEED_SLEEP, NULL, site);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
-    struct weft__task *task = self->task;
     struct weft__parking parking = {.kind = &clock_sleep_kind, .site = site};
-    struct weft__timer timer = {.task = task, .ticket = weft__park_arm(task)};
-    if (!clock_arm_sleep(self, &timer, when) && when != WEFT_NEVER) {
-        parking.deadline = weft__max(when, INT64_C(1));
-    }
-    int rc = weft__park(&self, &parking);
-    weft__timer_stop(&timer);
+    int rc = weft__clock_sleep(&self, when, &parking);
     weft__leave(self);
-    return rc == -WEFT_ETIMEDOUT ? 0 : rc;
+    return rc;
 }
 
 int weft_sleep_until(int64_t when)

@@ -5,7 +5,7 @@
 #ifndef WEFT_CORE_CLOCK_H
 #define WEFT_CORE_CLOCK_H
 
-#include "core/self.h"
+#include "core/park.h"
 
 /* Never sleeps.  rt may be NULL: the real clock. */
 int64_t weft__now(struct weft__runtime *rt);
@@ -17,5 +17,9 @@ struct weft__wheel *weft__wheel_here(struct weft__thread *self, struct weft__run
  * whoever minds the timers up if the caller is no worker that will look itself. */
 void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
                      int64_t at);
+
+/* Sleeps until the clock reaches `when`: *parking, without a lock, says what for.  The caller is
+ * inside, and stays so.  0, or -WEFT_ECANCELED. */
+int weft__clock_sleep(struct weft__thread **self, int64_t when, struct weft__parking *parking);
 
 #endif

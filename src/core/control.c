@@ -24,6 +24,7 @@
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/local.h"
+#include "core/owntls.h"
 #include "core/park.h"
 #include "core/post.h"
 #include "core/runtime.h"
@@ -103,6 +104,24 @@ void weft__control_say_mutex(const void *mutex, bool taken, bool tried)
         weft__control->mutex_taken(mutex, tried);
     } else if (control_knows_caller()) {
         weft__control->mutex_given(mutex);
+    }
+    weft__san_show();
+}
+
+void weft__control_say_rwlock_taken(const void *lock, bool shared, bool tried)
+{
+    weft__san_hide();
+    if (control_knows_caller()) {
+        weft__control->rwlock_taken(lock, shared, tried);
+    }
+    weft__san_show();
+}
+
+void weft__control_say_rwlock_given(const void *lock, bool shared)
+{
+    weft__san_hide();
+    if (control_knows_caller()) {
+        weft__control->rwlock_given(lock, shared);
     }
     weft__san_show();
 }
@@ -389,10 +408,12 @@ static void control_drop_tasks(struct weft__thread *self)
         if (item->kind == WEFT__BIRTH) {
             struct weft__birth *birth = container_of(item, struct weft__birth, run);
             weft__locals_unref(birth->locals);
+            weft__owntls_free(birth->owns_tls ? birth->tls : NULL);
             weft__free(birth);
         } else {
             struct weft__task *task = container_of(item, struct weft__task, run);
             weft__locals_unref(task->locals);
+            weft__owntls_free(task->tls);
             weft__san_free(&task->san);
         }
     }

@@ -24,9 +24,15 @@
 enum weft__deed {
     WEFT__DEED_YIELD,
     WEFT__DEED_SLEEP,
+    WEFT__DEED_TICKER_WAIT,
+    WEFT__DEED_RATE_WAIT,
+    WEFT__DEED_RATE_TRY,
     WEFT__DEED_BLOCKING,
     WEFT__DEED_IO,
     WEFT__DEED_LIMITER,
+    WEFT__DEED_LIMITER_TRY,
+    WEFT__DEED_LIMITER_GIVE,
+    WEFT__DEED_LIMITER_LOOK,
     WEFT__DEED_GO,
     WEFT__DEED_START,
     WEFT__DEED_STARTED,
@@ -51,6 +57,16 @@ enum weft__deed {
     WEFT__DEED_LATCH_WAIT,
     WEFT__DEED_LATCH_DOWN,
     WEFT__DEED_LATCH_LOOK,
+    WEFT__DEED_RWLOCK_READ,
+    WEFT__DEED_RWLOCK_TRY_READ,
+    WEFT__DEED_RWLOCK_READ_UNLOCK,
+    WEFT__DEED_RWLOCK_WRITE,
+    WEFT__DEED_RWLOCK_TRY_WRITE,
+    WEFT__DEED_RWLOCK_WRITE_UNLOCK,
+    WEFT__DEED_ONCE,
+    WEFT__DEED_ONCE_END,
+    WEFT__DEED_ONCE_LOOK,
+    WEFT__DEED_BARRIER_WAIT,
     WEFT__DEED_SEND,
     WEFT__DEED_RECV,
     WEFT__DEED_TRY_SEND,
@@ -59,6 +75,18 @@ enum weft__deed {
     WEFT__DEED_CHAN_LOOK,
     WEFT__DEED_SELECT,
     WEFT__DEED_TRY_SELECT,
+    WEFT__DEED_SENDER,
+    WEFT__DEED_SENDER_DONE,
+    WEFT__DEED_SUBSCRIBE,
+    WEFT__DEED_FUTURE_GET,
+    WEFT__DEED_FUTURE_SET,
+    WEFT__DEED_FUTURE_DROP,
+    WEFT__DEED_FUTURE_LOOK,
+    WEFT__DEED_FUTURE_NEXT,
+    WEFT__DEED_SCHED_ADD,
+    WEFT__DEED_SCHED_CANCEL,
+    WEFT__DEED_SCHED_NEXT,
+    WEFT__DEED_SCHED_LOOK,
     WEFT__DEED_COUNT
 };
 
@@ -112,6 +140,9 @@ struct weft__control {
 
     void (*mutex_taken)(const void *mutex, bool tried);
     void (*mutex_given)(const void *mutex);
+    /* shared: for reading. */
+    void (*rwlock_taken)(const void *lock, bool shared, bool tried);
+    void (*rwlock_given)(const void *lock, bool shared);
 
     int64_t (*now)(void); /* the virtual clock */
 
@@ -132,7 +163,7 @@ extern const struct weft__control *weft__control;
 /* Exported, for libweft-check.so to find in a program: sets the table, or takes it away (NULL).
  * `version` must be WEFT__CONTROL_VERSION.  0, -WEFT_EINVAL: another version, -WEFT_EBUSY: a run is
  * on. */
-#define WEFT__CONTROL_VERSION 1
+#define WEFT__CONTROL_VERSION 2
 __attribute__((visibility("default"))) int weft__control_set(const struct weft__control *control,
                                                              uint32_t version);
 
@@ -150,6 +181,8 @@ static inline void weft__control_point(enum weft__deed deed, const void *object,
 /* What the caller has done, for the table's functions of the same names. */
 void weft__control_say_refused(void);
 void weft__control_say_mutex(const void *mutex, bool taken, bool tried);
+void weft__control_say_rwlock_taken(const void *lock, bool shared, bool tried);
+void weft__control_say_rwlock_given(const void *lock, bool shared);
 
 static inline void weft__control_mutex_taken(const void *mutex, bool tried)
 {
@@ -162,6 +195,20 @@ static inline void weft__control_mutex_given(const void *mutex)
 {
     if (WEFT_UNLIKELY(weft__control != NULL)) {
         weft__control_say_mutex(mutex, false, false);
+    }
+}
+
+static inline void weft__control_rwlock_taken(const void *lock, bool shared, bool tried)
+{
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_say_rwlock_taken(lock, shared, tried);
+    }
+}
+
+static inline void weft__control_rwlock_given(const void *lock, bool shared)
+{
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_say_rwlock_given(lock, shared);
     }
 }
 

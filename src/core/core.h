@@ -23,6 +23,7 @@
 #include "base/lock.h"
 #include "base/rng.h"
 #include "base/stat.h"
+#include "core/owner.h"
 #include "core/stack.h"
 #include "core/timer.h"
 #include "lockfree/deque.h"
@@ -38,9 +39,11 @@
 #define WEFT_BUDGET           128 /* operations done without parking before others get a turn */
 #define WEFT_NEXT_RUNS_MAX    16  /* turns in a row that the next slot may take before the queue */
 #define WEFT_BORN_PASSED_MAX  4  /* refills in a row that may pass over the births */
+#define WEFT_BATCH_MAX        16  /* taken from the deque at once, if that is at most */
+#define WEFT_BATCH_SHARE      4   /* one of so many: the rest is for thieves */
 #define WEFT_GLOBAL_TURN      61  /* every so many turns a worker looks at everything */
 #define WEFT_POSTS_MAX        256
-#define WEFT_TICK_NS          (1 * WEFT_MS) /* the watchdog's, while any worker is busy */
+#define WEFT_TICK_NS          (750 * WEFT_US) /* the watchdog's, while any worker is busy */
 
 /* ---- what stands in a run queue ---- */
 
@@ -51,10 +54,12 @@ enum weft__runnable_kind {
 
 struct weft__runnable {
     struct weft__mpsc_node node; /* links it in the inject queue, or an overflow list */
-    enum weft__runnable_kind kind;
+    uint8_t kind;  /* enum weft__runnable_kind */
+    bool is_dense; /* on a stack so small that only the task's own code and calls may run there */
 };
 
 struct weft__locals;
+struct weft__owntls;
 struct weft__start;
 
 /* Who gives a task its turns. */
@@ -72,28 +77,35 @@ struct weft__birth {
     const char *name;
     const void *site;
     struct weft__locals *locals;
-    struct weft__start *start; /* of weft_start, or NULL */
+    union {
+        struct weft__start *start;      /* of weft_start, or NULL */
+        struct weft__birth *next_free;  /* while it is kept for reuse: birth.h */
+    };
     uint32_t stack_class;
     uint32_t arg_size;
     bool has_arg;
     bool service;
+    bool owns_tls;
+    struct weft__owntls *tls; /* if owns_tls */
     void *strand; /* steered: the roof's word */
     _Alignas(16) unsigned char arg[];
 };
 
 struct weft__parking;
 
-/* A started task.  Lies at the top of its own stack; that of a plain thread in its weft__thread. */
+/* A started task.  Lies at the top of its own stack; that of a plain thread in its weft__thread.
+ * What every turn touches comes first, in one cache line. */
 struct weft__task {
     struct weft__runnable run; /* first */
-    struct weft__ctx ctx;
-    ATOMIC(uint64_t) wait;           /* see park.h */
-    const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
     int32_t budget;
     uint8_t driven;                  /* enum weft__driver */
     bool enrolled;                   /* the canceller can find it; set upstairs, by itself */
     bool service;
-    bool panicking;
+    bool owns_tls;                   /* and tls is not NULL */
+    bool is_dense;                   /* its stack has a canary instead of a guard */
+    struct weft__ctx ctx;
+    ATOMIC(uint64_t) wait;           /* see park.h */
+    const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
     const struct weft__parking *parking; /* while it is parked: why */
     int64_t parked_since;            /* coarse */
     ATOMIC(uint32_t) woken;          /* on_thread: the futex */
@@ -108,8 +120,12 @@ struct weft__task {
     const void *site;                /* where it was started */
     struct weft__locals *locals;
     struct weft__start *start;
+    struct weft__owntls *tls;        /* thread-locals of its own, or NULL */
     void *defers;                    /* upstairs' list */
+    bool panicking;
     void *strand;                    /* steered: the roof's word */
+    void *arg_at;                    /* where the argument of any task on this stack lies, */
+    uint32_t arg_room;               /* and how many bytes it may have */
     struct weft__stack stack;
     struct weft__san san;
 };
@@ -122,11 +138,15 @@ enum weft__left_kind {
     WEFT__LEFT_DEAD    /* free its stack */
 };
 
+/* Where a thread is: 0 in code that is not ours. */
+#define WEFT__INSIDE         1
+#define WEFT__INSIDE_AT_REST 2 /* idle, in the kernel: see solo.h */
+
 /* An OS thread that Weft knows: one of the runtime's, or any that has called in. */
 struct weft__thread {
     struct weft__task *task;             /* what it runs now; never NULL (own, on the base stack) */
     ATOMIC(struct weft__worker *) seat;  /* NULL: none, or taken away */
-    ATOMIC(uint32_t) inside;             /* 1 between enter and leave; see watch.c */
+    ATOMIC(uint32_t) inside;             /* WEFT__INSIDE between enter and leave; see watch.c */
     enum weft__left_kind left_kind;
     struct weft__task *left;
     struct weft__ctx base;
@@ -153,6 +173,12 @@ struct weft__thread {
     void *trace[32];
 };
 
+/* Births that are kept for reuse. */
+struct weft__birth_cache {
+    struct weft__birth *free;
+    size_t count;
+};
+
 /* What is ready beyond what the deque holds, in order. */
 struct weft__overflow {
     struct weft__lock lock;
@@ -165,15 +191,21 @@ struct weft__overflow {
 struct weft__worker {
     struct weft__runtime *runtime;
     size_t index;
-    uint32_t turn;
+    bool is_only;        /* the run has one worker: no thieves */
+    int32_t turns_left;  /* until it looks at everything */
+    struct weft__runnable *handed; /* for the base stack to run at once */
     uint32_t next_runs;
     int32_t stack_credit; /* promised default stacks, see stack.h */
     uint32_t spin_score; /* did searching find work lately?  0: no, do not spin */
     struct weft__rng rng;
-    struct weft__stat switches, steals, started, ended;
+    struct weft__stat steals, started, ended;
+    struct weft__birth_cache births;
+    uint32_t batch_end;
+    void *batch[WEFT_BATCH_MAX]; /* taken from the deque; the last batch_left are still to run */
 
-    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint64_t) epoch; /* one more at each switch */
-    ATOMIC(struct weft__runnable *) next;                  /* the task just woken */
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__stat epoch; /* one more at each switch */
+    ATOMIC(struct weft__runnable *) next;                   /* the task just woken */
+    ATOMIC(uint32_t) batch_left;
     ATOMIC(struct weft__thread *) thread;                  /* who sits here */
 
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__deque deque;
@@ -195,24 +227,6 @@ struct weft__worker {
     int64_t watch_wary_until;
 };
 
-/* What core asks of the floor above: declared here, filled in scope/scope.c. */
-struct weft__owner_ops {
-    /* The task is about to sleep for the first time: let a canceller find it from now on. */
-    void (*enroll)(struct weft__task *task);
-    /* A call of the task has been refused or cut short by a cancel. */
-    void (*delivered)(struct weft__task *task);
-    /* The birth has become this task, on its own stack now: fill cancel and scope. */
-    void (*begun)(struct weft__task *task);
-    /* fn has returned.  The task's last act; after it the scope may be gone. */
-    void (*finished)(struct weft__task *task, int rc);
-    /* Cancel the whole run (a signal, a deadlock). */
-    void (*cancel_root)(void *root);
-    /* Calls visit for every enrolled task below the root, under the scopes' locks. */
-    void (*visit)(void *root, void (*visit)(struct weft__task *, void *), void *arg);
-};
-
-extern const struct weft__owner_ops weft__owner_ops;
-
 struct weft__inject {
     struct weft__mpsc queue;
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__lock consumer;
@@ -224,6 +238,7 @@ struct weft__idle {
     uint32_t committed; /* of these, how many have looked a last time; under the lock */
     uint64_t era;       /* one more each time a worker leaves the list; likewise */
     ATOMIC(int64_t) keeper_until; /* when the sleeper who minds the timers gets up; NEVER: nobody */
+    ATOMIC(int64_t) lead;         /* by how much the keeper gets up before its time */
     ATOMIC(uint32_t) unsure; /* looks in a row at which a foreign thread may have been at work */
     struct weft__lock lock;
     struct weft__list list;
@@ -265,6 +280,9 @@ struct weft__runtime {
     struct weft__thread service;       /* the watchdog's */
     ATOMIC(uint32_t) service_call;     /* futex: get up */
     ATOMIC(uint32_t) service_deep;     /* it sleeps until stirred */
+    ATOMIC(int64_t) service_until;     /* else until then, at the latest */
+    uint32_t service_ease;             /* its own: by how much it ticks more slowly */
+    long timer_slack;                  /* of the caller's thread, before the run */
     struct weft__offload *offload;
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/lockrank.h"
+#include "base/soloword.h"
 
 struct weft__lock {
     ATOMIC(uint32_t) word;
@@ -53,6 +54,7 @@ static inline bool model_lock_is_held(const struct weft__lock *l)
 
 #define lock_init    model_lock_init
 #define lock_take    model_lock_take
+#define lock_take_object model_lock_take
 #define lock_try     model_lock_try
 #define lock_drop    model_lock_drop
 #define lock_is_held model_lock_is_held

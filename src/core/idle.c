@@ -16,7 +16,8 @@
  *             else wake a sleeper                      nothing?  commit, sleep
  *
  * Both fences are needed; with either missing both may look before the other has acted.
- * idle_model.c explores it, and finds the lost task when a fence is taken out.
+ * idle_model.c explores it, and finds the lost task when a fence is taken out.  Makers on a seat
+ * are many and sleepers few, so there the sleeper asks for both (membarrier).
  *
  * Commit: a sleeper that has looked for the last time says so under the lock.  When all workers
  * have committed nothing runs, and nothing can begin to run but by an outside event: that is the
@@ -37,6 +38,7 @@
 #include "core/clock.h"
 #include "core/inject.h"
 #include "core/runtime.h"
+#include "core/solo.h"
 #include "core/watch.h"
 #include "core/worker.h"
 #include "weft/err.h"
@@ -47,11 +49,16 @@
 #define IDLE_UNSURE_NS      (2 * WEFT_MS)
 #define IDLE_UNSURE_DOUBLES 9
 
+/* The keeper's lead: at the most so much, and raised so slowly. */
+#define IDLE_LEAD_MAX_NS (60 * WEFT_US)
+#define IDLE_LEAD_SLOWLY 16
+
 void weft__idle_init(struct weft__idle *idle)
 {
     a_store(&idle->searching, 0, relaxed);
     a_store(&idle->sleeping, 0, relaxed);
     a_store(&idle->keeper_until, WEFT_NEVER, relaxed);
+    a_store(&idle->lead, 0, relaxed);
     lock_init(&idle->lock, WEFT_RANK_IDLE);
     list_init(&idle->list);
     idle->committed = 0;
@@ -79,6 +86,15 @@ static void idle_call(struct weft__runtime *rt, struct weft__worker *w)
     a_store(&w->call, 1, release); /* pairs with the acquire in weft__idle_sleep */
     weft__sys_futex_wake(&w->call, 1);
     weft__watch_stir(rt);
+}
+
+/* The fence of the one who looks last, and of all makers, who have none: see weft__idle_share. */
+static void idle_barrier(struct weft__runtime *rt)
+{
+    bool is_only = rt->worker_count == 1; /* then makers are not on seats, and have their own */
+    if (is_only || a_load(&weft__enter_fences, relaxed) || weft__sys_membarrier() != 0) {
+        a_fence(seq_cst); /* pairs with the one in weft__idle_wake */
+    }
 }
 
 void weft__idle_wake(struct weft__runtime *rt)
@@ -160,20 +176,6 @@ static bool idle_work_anywhere(struct weft__runtime *rt)
     return !weft__inject_is_empty(rt);
 }
 
-void weft__idle_found(struct weft__worker *w)
-{
-    struct weft__runtime *rt = w->runtime;
-    uint32_t before = a_sub(&rt->idle.searching, 1, seq_cst);
-    WEFT_CHECK(before > 0);
-    if (before != 1) {
-        return;
-    }
-    a_fence(seq_cst); /* pairs with the one in weft__idle_wake: a maker relied on our search */
-    if (idle_work_anywhere(rt)) { /* last one searching, and more is there */
-        weft__idle_wake(rt);
-    }
-}
-
 /* The first time at which a timer is due, over all workers. */
 static int64_t idle_next_timer(struct weft__runtime *rt)
 {
@@ -182,6 +184,30 @@ static int64_t idle_next_timer(struct weft__runtime *rt)
         at = weft__min(at, a_load(&rt->workers[i].wheel.next_at, relaxed));
     }
     return at;
+}
+
+/* What it leaves waiting when it begins to run a task. */
+static void idle_mind(struct weft__worker *w)
+{
+    if (WEFT_UNLIKELY(weft__watch_is_slow(w->runtime))) {
+        bool has_more = weft__worker_has_work(w) || weft__worker_has_private(w);
+        weft__watch_mind(w->runtime, has_more ? 0 : idle_next_timer(w->runtime));
+    }
+}
+
+void weft__idle_found(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    idle_mind(w);
+    uint32_t before = a_sub(&rt->idle.searching, 1, seq_cst);
+    WEFT_CHECK(before > 0);
+    if (before != 1) {
+        return;
+    }
+    idle_barrier(rt); /* a maker relied on our search */
+    if (idle_work_anywhere(rt)) { /* last one searching, and more is there */
+        weft__idle_wake(rt);
+    }
 }
 
 /* Gets off the list by itself.  False: somebody has called already, the call must be taken. */
@@ -217,6 +243,40 @@ static bool idle_commit(struct weft__worker *w)
     return is_last && a_load(&w->runtime->external, seq_cst) == 0;
 }
 
+/* How long it takes to get up, taken from how late we were: on the low side, so that few are
+ * early. */
+static void idle_note_late(struct weft__idle *idle, int64_t late)
+{
+    int64_t lead = a_load(&idle->lead, relaxed);
+    lead += late < lead ? (late - lead) / 2 : (late - lead) / IDLE_LEAD_SLOWLY;
+    a_store(&idle->lead, weft__min(lead, (int64_t)IDLE_LEAD_MAX_NS), relaxed);
+}
+
+/* True: the time has come.  Getting up takes its time, so it begins before; the rest is spun
+ * away. */
+static bool idle_wait_until(struct weft__worker *w, int64_t at)
+{
+    struct weft__idle *idle = &w->runtime->idle;
+    if (at == WEFT_NEVER) {
+        (void)weft__sys_futex_wait(&w->call, 0, -1);
+        return false;
+    }
+    int64_t alarm = weft__max(at - a_load(&idle->lead, relaxed), INT64_C(0));
+    bool slept = weft__time_now() < alarm;
+    if (weft__sys_futex_wait(&w->call, 0, alarm) != -ETIMEDOUT) {
+        return false;
+    }
+    int64_t now = weft__time_now();
+    if (slept) {
+        idle_note_late(idle, now - alarm);
+    }
+    while (now < at && a_load(&w->call, relaxed) == 0) {
+        a_relax();
+        now = weft__time_now();
+    }
+    return now >= at;
+}
+
 static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
 {
     struct weft__runtime *rt = w->runtime;
@@ -232,12 +292,14 @@ static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
         a_store(&idle->keeper_until, at, seq_cst);
         is_keeper = true;
     }
+    struct weft__thread *self = weft__self();
+    weft__solo_rest(self);
     while (a_load(&w->call, acquire) == 0) { /* pairs with the release in idle_call */
-        int rc = weft__sys_futex_wait(&w->call, 0, is_keeper ? at : -1);
-        if (rc == -ETIMEDOUT && idle_withdraw(w)) {
+        if (idle_wait_until(w, is_keeper ? at : WEFT_NEVER) && idle_withdraw(w)) {
             break;
         }
     }
+    weft__solo_stir(self);
     a_store(&rt->coarse_now, weft__now(rt), relaxed); /* the watchdog may have slept, too */
     if (is_keeper) {
         int64_t mine = at;
@@ -259,10 +321,13 @@ void weft__idle_sleep(struct weft__worker *w, bool is_searching)
     if (is_searching) {
         a_sub(&idle->searching, 1, seq_cst);
     }
-    a_fence(seq_cst); /* pairs with the one in weft__idle_wake */
+    idle_barrier(rt);
     bool must_look = idle_work_anywhere(rt) || a_load(&rt->stopping, seq_cst) ||
                      idle_next_timer(rt) <= weft__now(rt);
     enum weft__quiet quiet = WEFT__QUIET_SLEEP;
+    if (!must_look) { /* what was stopped is not waited for */
+        (void)weft__wheel_next(&w->wheel);
+    }
     if (!must_look && idle_commit(w)) {
         quiet = weft__runtime_quiescent(rt);
     }

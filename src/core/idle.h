@@ -5,13 +5,25 @@
 #ifndef WEFT_CORE_IDLE_H
 #define WEFT_CORE_IDLE_H
 
-#include "core/core.h"
+#include "core/self.h"
 
 void weft__idle_init(struct weft__idle *idle);
 
 /* Never sleeps.  Work was made ready that the caller will not run next: sees to it that a worker is
  * looking for it.  A full fence. */
 void weft__idle_wake(struct weft__runtime *rt);
+
+/* The same for who is inside on a seat: its fence is that of whoever sleeps: see idle_barrier. */
+static inline void weft__idle_share(struct weft__runtime *rt)
+{
+    a_compiler_fence();
+    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+        a_fence(seq_cst);
+    }
+    if (a_load(&rt->idle.searching, relaxed) == 0 && a_load(&rt->idle.sleeping, relaxed) != 0) {
+        weft__idle_wake(rt);
+    }
+}
 
 /* Never sleeps.  Wakes every worker that sleeps: the runtime stops, or must look around. */
 void weft__idle_wake_all(struct weft__runtime *rt);

@@ -14,13 +14,16 @@
 
 static struct weft__runtime rt;
 static struct weft__worker seats[2];
+static struct weft__thread self; /* nobody asks which */
 static ATOMIC(uint32_t) work; /* pieces, in a queue that all look at */
 
 static bool model_is_noise(const void *at)
 {
     return at == &rt.wakes || at == &rt.coarse_now || at == &rt.idle.unsure ||
            at == &rt.stopping || at == &rt.external || at == &rt.idle.keeper_until ||
-           at == &seats[0].wheel.next_at || at == &seats[1].wheel.next_at;
+           at == &seats[0].wheel.next_at || at == &seats[1].wheel.next_at ||
+           at == &rt.idle.lead || at == &rt.service_until || at == &weft__enter_fences ||
+           at == &self.inside;
 }
 
 static void models_reset_workers(size_t count)
@@ -73,6 +76,36 @@ static void models_reset_asleep(void)
 }
 
 /* ---- what idle.c asks of its neighbours ---- */
+
+ATOMIC(uint32_t) weft__enter_fences;
+
+struct weft__thread *weft__self(void)
+{
+    return &self;
+}
+
+/* Where there is none, makers on a seat have a fence: as here. */
+int weft__sys_membarrier(void)
+{
+    return -1;
+}
+
+int64_t weft__wheel_next(struct weft__wheel *wheel)
+{
+    (void)wheel;
+    return WEFT_NEVER;
+}
+
+bool weft__worker_has_private(struct weft__worker *w)
+{
+    (void)w;
+    return false;
+}
+
+void weft__watch_mind(struct weft__runtime *runtime, int64_t due)
+{
+    (void)runtime, (void)due; /* its tick is as it should be: weft__watch_is_slow */
+}
 
 bool weft__worker_has_work(struct weft__worker *w)
 {

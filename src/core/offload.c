@@ -17,8 +17,10 @@
 #include "base/alloc.h"
 #include "base/sys.h"
 #include "base/time.h"
+#include "core/limiter.h"
 #include "core/local.h"
 #include "core/runtime.h"
+#include "core/solo.h"
 #include "core/waitq.h"
 #include "core/worker.h"
 #include "lockfree/evcount.h"
@@ -68,94 +70,6 @@ struct weft__offload {
     size_t refs; /* the runtime, and each detached thread */
 };
 
-/* ---- limiter ---- */
-
-struct limiter {
-    uint64_t limit;
-    struct weft__lock lock;
-    uint64_t used;
-    struct weft__waitq waiters;
-};
-
-_Static_assert(sizeof(struct limiter) <= sizeof(weft_limiter), "fits its public box");
-
-static const struct weft__wait_kind limiter_kind = {.what = "limiter"};
-
-static struct limiter *limiter_of(weft_limiter *public_limiter)
-{
-    return (struct limiter *)(void *)public_limiter;
-}
-
-void weft_limiter_init(weft_limiter *limiter, size_t limit)
-{
-    WEFT_CHECK(limit > 0);
-    memset(limiter, 0, sizeof *limiter);
-    limiter_of(limiter)->limit = limit;
-    lock_init(&limiter_of(limiter)->lock, WEFT_RANK_LIMITER);
-}
-
-void weft_limiter_fini(weft_limiter *limiter)
-{
-    if (limiter) {
-        WEFT_CHECK(limiter_of(limiter)->used == 0);
-        WEFT_CHECK(weft__waitq_is_empty(&limiter_of(limiter)->waiters));
-    }
-}
-
-size_t weft_limiter_used(const weft_limiter *limiter)
-{
-    struct limiter *l = (struct limiter *)(uintptr_t)limiter;
-    lock_take(&l->lock);
-    size_t used = l->used;
-    lock_drop(&l->lock);
-    return used;
-}
-
-/* Sleeps.  0 or -WEFT_ECANCELED.  *self is inside. */
-static int limiter_enter(weft_limiter *limiter, struct weft__thread **self, const void *site)
-{
-    if (!limiter) {
-        return 0;
-    }
-    struct limiter *l = limiter_of(limiter);
-    WEFT_CHECK(l->limit > 0);
-    lock_take(&l->lock);
-    if (l->used < l->limit) {
-        l->used++;
-        lock_drop(&l->lock);
-        return 0;
-    }
-    struct weft__waiter waiter;
-    weft__waiter_init(&waiter, *self);
-    weft__waitq_push(&l->waiters, &waiter);
-    struct weft__parking parking = {
-        .kind = &limiter_kind, .object = l, .site = site, .lock = &l->lock};
-    int rc = weft__park(self, &parking);
-    if (rc < 0) {
-        lock_take(&l->lock);
-        weft__waitq_remove(&l->waiters, &waiter);
-        lock_drop(&l->lock);
-    }
-    return rc;
-}
-
-static void limiter_leave(weft_limiter *limiter)
-{
-    if (!limiter) {
-        return;
-    }
-    struct limiter *l = limiter_of(limiter);
-    lock_take(&l->lock);
-    struct weft__waiter *waiter = weft__waitq_claim(&l->waiters);
-    if (!waiter) {
-        l->used--; /* else its place goes to the waiter */
-    }
-    lock_drop(&l->lock);
-    if (waiter) {
-        weft__ready(waiter->task);
-    }
-}
-
 /* ---- the pool's threads ---- */
 
 static void offload_unref_locked(struct weft__offload *pool)
@@ -190,7 +104,7 @@ static void offload_run(struct weft__offload *pool, struct offload_thread *me,
     struct weft__thread *self = weft__enter();
     weft__locals_unref(self->task->locals); /* what fn set is not for the next one */
     self->task->locals = NULL;
-    limiter_leave(limiter);
+    weft__limiter_leave(limiter);
     weft__leave(self);
     lock_take(&pool->lock);
     if (call->is_abandoned) {
@@ -293,6 +207,7 @@ static int offload_start_thread(struct weft__offload *pool)
     }
     weft__runtime_init_thread(NULL, &thread->self);
     thread->pool = pool;
+    weft__solo_end();
     int rc = weft__sys_thread_start(offload_main, thread, OFFLOAD_STACK, "weft-blocking",
                                     &thread->handle);
     if (rc < 0) {
@@ -423,7 +338,7 @@ static bool offload_cancelled(struct weft__offload *pool, struct offload_call *c
         }
         lock_drop(&pool->lock);
         if (is_queued) {
-            limiter_leave(call->limiter);
+            weft__limiter_leave(call->limiter);
         }
         weft__runtime_external_end(pool->runtime);
         weft__owner_ops.delivered((*self)->task);
@@ -451,7 +366,7 @@ static bool offload_submit(struct weft__offload *pool, struct offload_call *call
     int rc = offload_announce(pool);
     if (rc < 0) {
         *ret_rc = rc;
-        limiter_leave(call->limiter);
+        weft__limiter_leave(call->limiter);
         return false;
     }
     weft__runtime_external_begin(pool->runtime);
@@ -472,7 +387,7 @@ static bool offload_submit(struct weft__offload *pool, struct offload_call *call
 static int offload_direct(int (*fn)(void *arg), void *arg, const weft_blocking_options *options,
                           struct weft__thread *self, const void *site)
 {
-    int rc = limiter_enter(options->limiter, &self, site);
+    int rc = weft__limiter_enter(options->limiter, &self, site);
     if (rc < 0) {
         weft__leave(self);
         return rc;
@@ -480,7 +395,7 @@ static int offload_direct(int (*fn)(void *arg), void *arg, const weft_blocking_o
     weft__leave(self);
     rc = fn(arg);
     self = weft__enter();
-    limiter_leave(options->limiter);
+    weft__limiter_leave(options->limiter);
     weft__leave(self);
     return rc;
 }
@@ -491,9 +406,9 @@ static int offload_from_task(int (*fn)(void *arg), void *arg, const weft_blockin
 {
     struct weft__offload *pool = self->task->runtime->offload;
     struct offload_call local, *call = &local;
-    int rc = limiter_enter(options->limiter, &self, site);
+    int rc = weft__limiter_enter(options->limiter, &self, site);
     if (rc == 0 && options->abandon && !(call = weft__alloc(sizeof *call))) {
-        limiter_leave(options->limiter);
+        weft__limiter_leave(options->limiter);
         rc = -WEFT_ENOMEM;
     }
     if (rc < 0) {

@@ -393,11 +393,3 @@ TASK_TEST_REAL(offload_mess_of_calls)
     EXPECT_EQ(weft_limiter_used(&mess.limiter), 0);
     weft_limiter_fini(&mess.limiter);
 }
-
-/* ---- the limiter's mistakes ---- */
-
-PANIC_TEST(limiter_of_zero_panics, "limit > 0")
-{
-    weft_limiter limiter;
-    weft_limiter_init(&limiter, 0);
-}

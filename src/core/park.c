@@ -2,7 +2,9 @@
  *
  * Orders.  A canceller stores the cancel word and then looks at the wait word; a sleeper makes
  * its wait word claimable and then looks at the cancel word.  One of the two must see the other
- * (store buffering), so both sides use seq_cst.  Everything else is a hand-over through the wait
+ * (store buffering).  Sleeps are many and cancels few, so the fence of both is the canceller's:
+ * weft__cancel_barrier asks the kernel for one on every thread (membarrier; where there is none,
+ * the settler pays).  Everything else is a hand-over through the wait
  * word: what the claimer wrote before (a value, an index) is seen by the sleeper, because claim
  * is a release, and the sleeper is made ready through a queue that is one too.
  *
@@ -24,7 +26,6 @@
 #define WAIT_OUTCOME_BITS 2
 #define WAIT_OUTCOME_MASK UINT64_C(0x3fff)
 #define WAIT_FIRM         (UINT64_C(1) << WAIT_OUTCOME_BITS)
-#define WAIT_TICKET_UNIT  (UINT64_C(1) << 16)
 
 static enum weft__wait_state wait_state(uint64_t word)
 {
@@ -38,7 +39,7 @@ static uint32_t wait_outcome(uint64_t word)
 
 static uint64_t wait_ticket(uint64_t word)
 {
-    return word & ~(WAIT_TICKET_UNIT - 1);
+    return word & ~(WEFT__TICKET_UNIT - 1);
 }
 
 static uint64_t wait_claimed(uint64_t ticket, uint32_t outcome)
@@ -50,12 +51,22 @@ uint64_t weft__park_arm(struct weft__task *task)
 {
     uint64_t word = a_load(&task->wait, relaxed);
     WEFT_CHECK(wait_state(word) == WEFT__RUNNING);
-    uint64_t ticket = wait_ticket(word) + WAIT_TICKET_UNIT;
+    uint64_t ticket = wait_ticket(word) + WEFT__TICKET_UNIT;
     /* The node that carries the ticket goes to its waker through the queue's lock, but that is
      * dropped by the settler, on another stack; to ThreadSanitizer a switch orders nothing.
      * Pairs with the exchange in weft__park_settle. */
     a_store(&task->wait, ticket | WEFT__ARMED, release);
     return ticket;
+}
+
+/* Alone, nobody can have changed it since it was read. */
+static bool wait_swap(struct weft__task *task, uint64_t *word, uint64_t desired)
+{
+    if (weft__is_solo()) {
+        a_store(&task->wait, desired, relaxed);
+        return true;
+    }
+    return a_cas_weak(&task->wait, word, desired, acq_rel, relaxed);
 }
 
 enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome)
@@ -69,33 +80,62 @@ enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t 
         if (outcome == WEFT__OUTCOME_CANCELED && (word & WAIT_FIRM)) {
             return WEFT__CLAIM_LOST;
         }
-        if (a_cas_weak(&task->wait, &word, wait_claimed(ticket, outcome), seq_cst, acquire)) {
+        if (wait_swap(task, &word, wait_claimed(ticket, outcome))) {
             return state == WEFT__PARKED ? WEFT__CLAIM_MUST_READY : WEFT__CLAIM_WON;
         }
     }
 }
 
+void weft__cancel_barrier(void)
+{
+    if (!weft__is_solo() && (a_load(&weft__enter_fences, relaxed) || weft__sys_membarrier() != 0)) {
+        a_fence(seq_cst); /* pairs with the one in park_is_cancelled */
+    }
+}
+
 enum weft__claim weft__claim_cancel(struct weft__task *task)
 {
-    /* seq_cst pairs with the settler's: either this sees ARMED or PARKED, or it sees the word */
-    uint64_t word = a_load(&task->wait, seq_cst);
+    uint64_t word = a_load(&task->wait, relaxed);
     enum weft__wait_state state = wait_state(word);
     if (state != WEFT__ARMED && state != WEFT__PARKED) {
-        return WEFT__CLAIM_LOST;
+        return WEFT__CLAIM_LOST; /* its settler will see the cancel word */
     }
     return weft__claim(task, wait_ticket(word), WEFT__OUTCOME_CANCELED);
 }
 
+/* After the wait word has become claimable. */
 static bool park_is_cancelled(const ATOMIC(uint32_t) *word)
 {
-    return word && a_load(word, seq_cst);
+    a_compiler_fence(); /* made a fence by weft__cancel_barrier */
+    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+        a_fence(seq_cst);
+    }
+    return word && a_load(word, relaxed);
+}
+
+/* False: it has been claimed meanwhile. */
+static bool park_settle_word(struct weft__task *task, const struct weft__parking *parking)
+{
+    uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
+    if (WEFT_LIKELY(parking->ticket != 0)) {
+        /* nobody could claim it: neither does a waker have the lock, nor is it armed */
+        a_store(&task->wait, parking->ticket | flags | WEFT__PARKED, release);
+        return true;
+    }
+    uint64_t armed = wait_ticket(a_load(&task->wait, relaxed)) | flags | WEFT__ARMED;
+    uint64_t parked = wait_ticket(armed) | flags | WEFT__PARKED;
+    if (a_cas(&task->wait, &armed, parked, acq_rel, acquire)) {
+        return true;
+    }
+    WEFT_CHECK(wait_state(armed) == WEFT__CLAIMED);
+    return false;
 }
 
 /* Makes the sleeper wakeable, now that it is off its stack (or, a thread, about to wait).
  *
- * Once the exchange has succeeded a cancel or timer may wake it; then it must first take the lock
- * that we still hold, so *parking stays readable until the lock is dropped.  Where there is no
- * lock, what is needed was read before. */
+ * Once the word is PARKED a cancel or timer may wake it; then it must first take the lock that we
+ * still hold, so *parking stays readable until the lock is dropped.  Where there is no lock, what
+ * is needed was read before. */
 void weft__park_settle(struct weft__task *task)
 {
     const struct weft__parking *parking = task->parking;
@@ -103,15 +143,12 @@ void weft__park_settle(struct weft__task *task)
     void (*release)(void *) = parking->release;
     void *release_arg = parking->release_arg;
     const ATOMIC(uint32_t) *cancel = parking->is_uncancellable ? NULL : task->cancel;
-    uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
-    uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
-    uint64_t armed = ticket | flags | WEFT__ARMED;
     bool must_ready = false;
 
-    if (!a_cas(&task->wait, &armed, ticket | flags | WEFT__PARKED, seq_cst, acquire)) {
-        WEFT_CHECK(wait_state(armed) == WEFT__CLAIMED);
+    if (!park_settle_word(task, parking)) {
         must_ready = true;
     } else if ((lock || release) && park_is_cancelled(cancel)) {
+        uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
         must_ready = weft__claim(task, ticket, WEFT__OUTCOME_CANCELED) == WEFT__CLAIM_MUST_READY;
     }
     if (lock) {
@@ -138,7 +175,8 @@ static bool park_wait(struct weft__task *task, int64_t deadline)
 static void park_thread(struct weft__task *task, const struct weft__parking *parking)
 {
     struct weft__runtime *rt = task->runtime; /* NULL: not a task of a run */
-    uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
+    uint64_t armed = wait_ticket(a_load(&task->wait, relaxed));
+    uint64_t ticket = parking->ticket ? parking->ticket : armed;
     int64_t deadline = parking->deadline;
     a_store(&task->woken, 0, relaxed);
     weft__park_settle(task);
@@ -162,6 +200,10 @@ static void park_thread(struct weft__task *task, const struct weft__parking *par
 static WEFT_NOINLINE void park_driven(struct weft__thread *self,
                                       const struct weft__parking *parking)
 {
+    if (a_load(&weft__forked, relaxed)) {
+        weft__panic("%s: this process was forked from inside a task: it has no runtime to sleep in",
+                    parking->kind->what);
+    }
     if (self->task->driven == WEFT__BY_CONTROL) {
         weft__control_park(self, parking);
     } else {
@@ -169,48 +211,25 @@ static WEFT_NOINLINE void park_driven(struct weft__thread *self,
     }
 }
 
-int weft__park(struct weft__thread **self, const struct weft__parking *parking)
+/* Armed, so it may have been claimed since. */
+static void park_look_armed(struct weft__task *task, const struct weft__parking *parking)
 {
-    struct weft__task *task = (*self)->task;
-    if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
-        weft__panic("%s: this process was forked from inside a task: it has no runtime to sleep in",
-                    parking->kind->what);
-    }
-    if (!task->enrolled && task->home) {
-        weft__owner_ops.enroll(task);
-    }
-    task->parking = parking;
-    if (task->runtime) {
-        task->parked_since = a_load(&task->runtime->coarse_now, relaxed);
-    }
     if (parking->is_uncancellable) {
         /* A cancel may have claimed the sleep since it was armed.  It found ARMED and so has
          * nothing more to do; the claim is simply forgotten.  Wakers need the lock, which we
          * still hold. */
         uint64_t ticket = wait_ticket(a_load(&task->wait, relaxed));
         a_store(&task->wait, ticket | WAIT_FIRM | WEFT__ARMED, release); /* as in arm */
-    } else if (!parking->lock && !parking->release) {
+    } else if (!parking->lock && !parking->release && park_is_cancelled(task->cancel)) {
         /* With no lock to hold the sleeper back, the settler could not look at its cancel word
-         * after parking it; so the sleeper looks itself, after arming.  Pairs with
-         * weft__claim_cancel. */
-        a_fence(seq_cst);
-        if (park_is_cancelled(task->cancel)) {
-            weft__claim_cancel(task);
-        }
+         * after parking it; so the sleeper looks itself, after arming. */
+        weft__claim_cancel(task);
     }
-    if (parking->lock) {
-        weft__san_release(parking->lock); /* dropped by another context, which TSan keeps apart */
-    }
-    if (task->driven != WEFT__BY_WORKER) {
-        park_driven(*self, parking);
-    } else {
-        weft__switch_away(*self, WEFT__LEFT_PARKED);
-        *self = weft__self();
-    }
-    task->parking = NULL;
-    uint64_t word = a_load(&task->wait, acquire);
-    WEFT_CHECK(wait_state(word) == WEFT__CLAIMED);
-    a_store(&task->wait, wait_ticket(word) | WEFT__RUNNING, relaxed);
+}
+
+static int park_outcome(struct weft__task *task, const struct weft__parking *parking,
+                        uint64_t word)
+{
     switch (wait_outcome(word)) {
     case WEFT__OUTCOME_CANCELED:
         if (!parking->keeps_cancel) {
@@ -222,6 +241,56 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
     default:
         return (int)wait_outcome(word);
     }
+}
+
+/* Alone, nobody can wake it before the switch, so it is settled on this side of it.  False: a
+ * cancel is there, which the ordinary way deals with. */
+static bool park_settle_early(struct weft__task *task, const struct weft__parking *parking)
+{
+    const ATOMIC(uint32_t) *cancel = parking->is_uncancellable ? NULL : task->cancel;
+    if (!weft__is_solo() || !parking->ticket || !parking->lock ||
+        (cancel && a_load(cancel, relaxed))) {
+        return false;
+    }
+    uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
+    a_store(&task->wait, parking->ticket | flags | WEFT__PARKED, relaxed);
+    lock_drop(parking->lock);
+    return true;
+}
+
+int weft__park(struct weft__thread **self, const struct weft__parking *parking)
+{
+    struct weft__task *task = (*self)->task;
+    if (WEFT_UNLIKELY(!task->enrolled) && task->home) {
+        weft__owner_ops.enroll(task);
+    }
+    if (WEFT_UNLIKELY(task->is_dense)) {
+        weft__stack_check(task);
+    }
+    task->parking = parking;
+    if (task->runtime) {
+        task->parked_since = a_load(&task->runtime->coarse_now, relaxed);
+    }
+    if (!parking->ticket) {
+        park_look_armed(task, parking);
+    }
+    if (parking->lock) {
+        weft__san_release(parking->lock); /* dropped by another context, which TSan keeps apart */
+    }
+    if (WEFT_UNLIKELY(task->driven != WEFT__BY_WORKER)) {
+        park_driven(*self, parking);
+    } else {
+        bool is_settled = park_settle_early(task, parking);
+        *self = weft__switch_away(*self, is_settled ? WEFT__LEFT_NOTHING : WEFT__LEFT_PARKED);
+    }
+    task->parking = NULL;
+    uint64_t word = a_load(&task->wait, acquire);
+    WEFT_CHECK(wait_state(word) == WEFT__CLAIMED);
+    a_store(&task->wait, wait_ticket(word) | WEFT__RUNNING, relaxed);
+    if (WEFT_LIKELY(wait_outcome(word) == 0)) {
+        return 0;
+    }
+    return park_outcome(task, parking, word);
 }
 
 /* Others get their turn after so many calls that succeeded at once (tokio's number). */
@@ -238,8 +307,7 @@ WEFT_NOINLINE struct weft__thread *weft__op_spent(struct weft__thread *self, enu
     if (self->task->driven != WEFT__BY_WORKER) {
         return self;
     }
-    weft__switch_away(self, WEFT__LEFT_YIELDED);
-    return weft__self();
+    return weft__switch_away(self, WEFT__LEFT_YIELDED);
 }
 
 int weft__op_refuse(struct weft__thread *self)

@@ -8,19 +8,25 @@
  * number, new for each sleep) and a state:
  *
  *     RUNNING ──arm──▶ ARMED ──settle──▶ PARKED
- *                        │                 │
- *                        └────── claim ────┴──▶ CLAIMED(outcome) ──ready──▶ RUNNING
+ *        │               │                 │
+ *        │               └────── claim ────┴──▶ CLAIMED(outcome) ──ready──▶ RUNNING
+ *        └────────── settle (locked) ──────▶ PARKED
  *
  * Whoever wants to end the sleep (a waker, the canceller, a timer) claims the ticket by one
  * compare-and-swap; exactly one wins, the others see that they lost and leave no trace.  A winner
  * that found PARKED makes the task ready.  One that found ARMED does nothing more: the task is
  * still on its way off its stack, and whoever settles it sees the claim and makes it ready.
  *
+ * Most sleeps can be ended only by one who holds a lock that the sleeper holds until it is settled,
+ * or by a cancel.  They are not armed at all: until the settler's plain store nobody can claim
+ * them, and the canceller, who finds the task RUNNING, leaves it to the settler to see the cancel.
+ * Arming is for those with a timer, or with no lock.
+ *
  * How a primitive uses it:
  *
- *     lock_take(&m->lock);
+ *     lock_take_object(&m->lock);
  *     ... must wait:
- *     weft__waiter_init(&node, self);                     arms
+ *     weft__waiter_init_locked(&node, self);
  *     waitq_push(&m->waiters, &node);
  *     rc = weft__park(&self, &(struct weft__parking){.kind = ..., .lock = &m->lock, ...});
  *     if (rc < 0) { lock_take; waitq_remove if still queued; lock_drop }
@@ -48,6 +54,7 @@ enum weft__wait_state {
     WEFT__CLAIMED = 3
 };
 
+#define WEFT__TICKET_UNIT       (UINT64_C(1) << 16)
 #define WEFT__OUTCOME_MAX       0x3ff0u
 #define WEFT__OUTCOME_TIMED_OUT 0x3ffeu
 #define WEFT__OUTCOME_CANCELED  0x3fffu
@@ -66,6 +73,7 @@ struct weft__parking {
     struct weft__lock *lock;       /* dropped once the task is parked; or NULL */
     void (*release)(void *arg);    /* for more than one lock; or NULL */
     void *release_arg;
+    uint64_t ticket;               /* of weft__park_ticket; 0: the task is armed */
     int64_t deadline;              /* a thread without a runtime: until when; else ignored */
     bool is_uncancellable;
     bool keeps_cancel; /* that a cancel ended it is told upstairs by the caller, if it says so */
@@ -84,9 +92,34 @@ struct weft__waiter {
 /* Arms the calling task: from now on its sleep can be claimed.  Returns the ticket. */
 uint64_t weft__park_arm(struct weft__task *task);
 
+/* The ticket of a sleep that is not armed, because only who holds parking.lock, or all that
+ * parking.release drops, may end it, besides a cancel.  No timer. */
+static inline uint64_t weft__park_ticket(const struct weft__task *task)
+{
+    uint64_t word = a_load(&((struct weft__task *)(uintptr_t)task)->wait, relaxed);
+    return (word & ~(WEFT__TICKET_UNIT - 1)) + WEFT__TICKET_UNIT;
+}
+
 /* Sleeps.  *self is the calling thread on entry and on return (perhaps another one).  The outcome
  * (>= 0), -WEFT_ECANCELED or -WEFT_ETIMEDOUT. */
 int weft__park(struct weft__thread **self, const struct weft__parking *parking);
+
+/* Claims the waiter's sleep if it is parked and may be cancelled, as most are.  False: it may be
+ * claimed or firm. */
+static inline bool weft__claim_parked(struct weft__waiter *waiter)
+{
+    ATOMIC(uint64_t) *wait = &waiter->task->wait;
+    uint64_t parked = waiter->ticket | WEFT__PARKED;
+    uint64_t claimed = waiter->ticket | waiter->index << 2 | WEFT__CLAIMED;
+    if (!weft__is_solo()) {
+        return a_cas(wait, &parked, claimed, acq_rel, relaxed);
+    }
+    if (a_load(wait, relaxed) != parked) {
+        return false;
+    }
+    a_store(wait, claimed, relaxed);
+    return true;
+}
 
 /* Finishes what the thread switched away from; called first thing on arrival. */
 void weft__park_settle(struct weft__task *task);
@@ -100,8 +133,13 @@ enum weft__claim {
 /* Never sleeps.  Any thread. */
 enum weft__claim weft__claim(struct weft__task *task, uint64_t ticket, uint32_t outcome);
 
+/* Never sleeps.  Between setting cancel words and claiming sleeps: a sleeper whose settler does not
+ * see its word is seen PARKED by the caller's claim. */
+void weft__cancel_barrier(void);
+
 /* Never sleeps.  Claims a sleep that is cancellable and whichever ticket it has now; the caller
- * holds what keeps the task alive and its innermost scope the same. */
+ * holds what keeps the task alive and its innermost scope the same, has set its cancel word, and
+ * passed the barrier after that. */
 enum weft__claim weft__claim_cancel(struct weft__task *task);
 
 /* ---- entry of public calls ---- */

@@ -36,6 +36,7 @@ static bool model_is_noise(const void *at)
     return at == &weft__forked || at == &weft__enter_fences || at == &weft__foreign_parked;
 }
 
+/* The kernel's membarrier is played as a fence of the settler's, which is where it takes effect. */
 static void models_reset_task(bool on_thread)
 {
     memset(&sleeper_thread, 0, sizeof sleeper_thread);
@@ -50,6 +51,7 @@ static void models_reset_task(bool on_thread)
     a_store(&ticket_now, 0, relaxed);
     a_store(&settle_now, 0, relaxed);
     a_store(&ready_now, 0, relaxed);
+    a_store(&weft__enter_fences, 1, relaxed);
     is_off_stack = on_thread;
     times_ready = got = refused = timed_out = 0;
 }
@@ -89,12 +91,23 @@ void weft__ready(struct weft__task *t)
     }
 }
 
-void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+struct weft__thread *weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
 {
     (void)self;
     model_assert(kind == WEFT__LEFT_PARKED);
     a_store(&settle_now, 1, release);
     model_block_while(&ready_now, 0u);
+    return self;
+}
+
+void weft__stack_check(const struct weft__task *t)
+{
+    (void)t;
+}
+
+int weft__sys_membarrier(void)
+{
+    return 0;
 }
 
 static void owner_enroll(struct weft__task *t)
@@ -152,10 +165,11 @@ static void sleep_on_object(bool is_firm)
         a_store(&permits, 0, relaxed);
         lock_drop(&object_lock);
     } else {
-        weft__waiter_init(&waiter, self);
+        weft__waiter_init_locked(&waiter, self);
         weft__waitq_push(&waiters, &waiter);
         frame = (struct weft__parking){
-            .kind = &kind, .lock = &object_lock, .is_uncancellable = is_firm};
+            .kind = &kind, .lock = &object_lock, .ticket = waiter.ticket,
+            .is_uncancellable = is_firm};
         rc = weft__park(&self, &frame);
         if (rc < 0) {
             lock_take(&object_lock);
@@ -220,7 +234,8 @@ static void waker(void)
 
 static void canceller(void)
 {
-    a_store(&cancel_word, 1, seq_cst);
+    a_store(&cancel_word, 1, relaxed);
+    weft__cancel_barrier();
     if (weft__claim_cancel(&task) == WEFT__CLAIM_MUST_READY) {
         weft__ready(&task);
     }
@@ -270,7 +285,7 @@ static void conserved(void)
 static void canceller_looks_first(void)
 {
     bool must_ready = weft__claim_cancel(&task) == WEFT__CLAIM_MUST_READY;
-    a_store(&cancel_word, 1, seq_cst);
+    a_store(&cancel_word, 1, relaxed);
     if (must_ready) {
         weft__ready(&task);
     }
@@ -285,7 +300,7 @@ static void settler_reads_late(void)
         is_off_stack = true;
         bool parked =
             a_cas(&task.wait, &armed, wait_ticket(armed) | WEFT__PARKED, seq_cst, acquire);
-        (void)a_load(&cancel_word, seq_cst); /* here others may go on */
+        (void)a_load(&cancel_word, relaxed); /* here others may go on */
         model_assert(!frame.lock);
         if (!parked) {
             weft__ready(&task);
@@ -299,7 +314,7 @@ static void waker_in_a_hurry(void)
     if (weft__claim_cancel(&task) != WEFT__CLAIM_LOST) {
         weft__ready(&task);
     }
-    a_store(&cancel_word, 1, seq_cst);
+    a_store(&cancel_word, 1, relaxed);
 }
 
 /* It claims by looking and storing: two may win. */
@@ -351,12 +366,14 @@ static const struct model models[] = {
 
 static const struct model_spared spared[] = {
     {"weft__park_arm", "&task->wait", "release -> relaxed", BY_LOCK},
-    {"weft__park", "&task->wait", "release -> relaxed", BY_LOCK},
+    {"park_look_armed", "&task->wait", "release -> relaxed", BY_LOCK},
     {"weft__park", "&task->wait", "acquire -> relaxed", BY_READY},
-    {"weft__park_settle", "&task->wait", "failure acquire -> relaxed", BY_READY},
+    {"park_settle_word", "&task->wait", "failure acquire -> relaxed", BY_READY},
+    {"park_settle_word", "&task->wait", "acq_rel -> release", BY_READY},
     {"weft__claim", "&task->wait", "acquire -> relaxed", "the swap that follows decides"},
-    {"weft__claim", "&task->wait", "failure acquire -> relaxed", "who lost reads nothing more"},
-    {"weft__claim", "&task->wait", "seq_cst -> acq_rel", "the looks around it are seq_cst"},
+    {"wait_swap", "&task->wait", "acq_rel -> acquire", BY_READY},
+    {"weft__claim_parked", "wait", "acq_rel -> acquire", BY_READY},
+    {"weft__claim_parked", "wait", "acq_rel -> release", BY_LOCK},
 };
 
 int main(int argc, char **argv)

@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "core/control.h"
 #include "core/runtime.h"
+#include "core/solo.h"
 #include "core/watch.h"
 #include "lockfree/ring.h"
 #include "weft/err.h"
@@ -85,6 +86,7 @@ void weft__post_run(struct weft__runtime *rt)
 {
     struct post_cell post;
     while (post_take(&post)) {
+        weft__solo_end(); /* fn may do what it likes */
         post.fn(post.arg);
         weft__runtime_external_end(rt);
     }

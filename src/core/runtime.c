@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "base/sys.h"
 #include "base/time.h"
+#include "core/birth.h"
 #include "core/blocked.h"
 #include "core/census.h"
 #include "core/clock.h"
@@ -25,6 +26,7 @@
 #include "core/offload.h"
 #include "core/park.h"
 #include "core/post.h"
+#include "core/solo.h"
 #include "core/stuck.h"
 #include "core/task.h"
 #include "core/watch.h"
@@ -182,6 +184,7 @@ int weft__runtime_start_thread_task(struct weft__runtime *rt, struct weft__birth
         return -WEFT_ENOMEM;
     }
     thread->birth = birth;
+    weft__solo_end();
     weft__runtime_external_begin(rt);
     int rc = runtime_launch_thread(rt, thread, stack_size, birth->name ? birth->name : "weft-task");
     if (rc < 0) {
@@ -241,11 +244,13 @@ void weft__runtime_external_end(struct weft__runtime *rt)
 
 /* ---- when nothing moves ---- */
 
+/* Each worker has looked anew before it committed to sleep, and who came to a wheel since then did
+ * so, too. */
 static int64_t runtime_next_timer(struct weft__runtime *rt)
 {
     int64_t at = WEFT_NEVER;
     for (size_t i = 0; i < rt->worker_count; i++) {
-        at = weft__min(at, weft__wheel_next(&rt->workers[i].wheel));
+        at = weft__min(at, a_load(&rt->workers[i].wheel.next_at, relaxed));
     }
     return at;
 }
@@ -369,14 +374,15 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
     struct weft__worker *w = &rt->workers[index];
     w->runtime = rt;
     w->index = index;
-    w->turn = 1;
+    w->is_only = rt->worker_count == 1;
+    w->turns_left = WEFT_GLOBAL_TURN;
     w->spin_score = 1;
     weft__rng_seed(&w->rng, (weft__control ? 0 : weft__rng_entropy()) ^ index);
     deque_init(&w->deque);
     lock_init(&w->woken.lock, WEFT_RANK_INJECT);
     lock_init(&w->born.lock, WEFT_RANK_INJECT);
     weft__wheel_init(&w->wheel, weft__now(rt));
-    lock_init(&w->stacks.lock, WEFT_RANK_STACKS);
+    weft__stack_cache_init(&w->stacks);
     list_init(&w->idle_link);
     w->watch_since = weft__time_now();
 }
@@ -387,6 +393,9 @@ static void runtime_free(struct weft__runtime *rt)
         weft__control_keep_stacks(&rt->stacks);
     } else {
         weft__stacks_fini(&rt->stacks);
+    }
+    for (size_t i = 0; rt->workers && i < rt->worker_count; i++) {
+        weft__births_drop(&rt->workers[i].births);
     }
     weft__free(rt->workers);
     weft__free(rt);
@@ -605,6 +614,7 @@ int weft__runtime_work_until_stop(struct weft__runtime *rt, bool *ret_deadlocked
     }
     struct weft__thread *self = weft__self();
     weft__thread_loop(self);
+    weft__solo_end();
     weft__watch_stop(rt); /* first: it may be about to start a spare thread, or to report on one */
     weft__stuck_stop(rt);
     weft__fatal_stop(rt);
@@ -641,7 +651,7 @@ int weft_stats_get(weft_stats *ret_stats)
         struct weft__worker *w = &rt->workers[i];
         stats.tasks_started += weft__stat_read(&w->started);
         stats.tasks_ended += weft__stat_read(&w->ended);
-        stats.switches += weft__stat_read(&w->switches);
+        stats.switches += weft__stat_read(&w->epoch);
         stats.steals += weft__stat_read(&w->steals);
     }
     weft__offload_count(rt, &stats.blocking_threads, &stats.blocking_threads_peak);

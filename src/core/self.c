@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/self.h"
 #include "core/local.h"
+#include "core/solo.h"
 #include "core/task.h"
 
 /* Read by one task after another, in which TSan sees no order; hence the NO_SANITIZE below. */
@@ -39,6 +40,9 @@ static void self_after_fork(void)
 {
     if (a_load(&weft__runtime_now, relaxed)) {
         a_store(&weft__forked, 1, relaxed);
+        if (self_pointer) {
+            a_store(&self_pointer->seat, NULL, relaxed); /* so that the next switch asks */
+        }
     }
 }
 
@@ -79,7 +83,8 @@ static WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *self_attach(void)
     self->handle = pthread_self();
     WEFT_CHECK(pthread_setspecific(self_key, self) == 0);
     self_pointer = self;
-    a_add(&weft__foreign_seen, 1, relaxed);
+    a_add(&weft__foreign_seen, 1, seq_cst); /* pairs with the look in weft__solo_begin */
+    weft__solo_end();
     return self;
 }
 
@@ -97,6 +102,11 @@ WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_or_null(void)
 WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__task *weft__self_task(void)
 {
     return weft__self()->task;
+}
+
+WEFT_NOINLINE struct weft__thread **weft__self_place(void)
+{
+    return &self_pointer;
 }
 
 WEFT_NO_SANITIZE void weft__self_bind(struct weft__thread *thread)

@@ -16,6 +16,9 @@ struct weft__thread *weft__self_or_null(void);
  * thread, which for it nothing orders after the thread's beginning. */
 struct weft__task *weft__self_task(void);
 
+/* Where the calling thread's one thread-local word lies: for owntls.c, which copies it. */
+struct weft__thread **weft__self_place(void);
+
 void weft__self_bind(struct weft__thread *thread); /* the runtime's own threads; NULL unbinds */
 
 /* Foreign threads parked in a wait of ours now: their number in the low half, and in the high half
@@ -40,7 +43,7 @@ static inline struct weft__thread *weft__enter(void)
 {
     struct weft__thread *self = weft__self();
     weft__san_hide(); /* what is private to a seat or thread has no order that TSan could see */
-    a_store(&self->inside, 1, relaxed);
+    a_store(&self->inside, WEFT__INSIDE, relaxed);
     a_compiler_fence();
     if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
         a_fence(seq_cst);

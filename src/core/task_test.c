@@ -156,15 +156,14 @@ TASK_TEST(task_options_refused)
     static char big[WEFT_TASK_ARG_MAX + 1];
     weft_scope scope;
     weft_scope_open_with(&scope, &(weft_scope_options){.policy = WEFT_COLLECT});
-    weft_task_options process = {.on = WEFT_PROCESS}, tls = {.own_tls = true};
+    weft_task_options process = {.on = WEFT_PROCESS};
     weft_task_options tiny = {.stack_size = 100}, huge = {.stack_size = 2ul << 30};
     EXPECT_EQ(weft_go_with(&scope, NULL, NULL, 0, NULL), -WEFT_EINVAL);
     EXPECT_EQ(weft_go_with(&scope, own_nothing, big, sizeof big, NULL), -WEFT_EINVAL);
     EXPECT_EQ(weft_go_with(&scope, own_nothing, NULL, 0, &process), -WEFT_ENOTSUP);
-    EXPECT_EQ(weft_go_with(&scope, own_nothing, NULL, 0, &tls), -WEFT_ENOTSUP);
     EXPECT_EQ(weft_go_with(&scope, own_nothing, NULL, 0, &tiny), -WEFT_EINVAL);
     EXPECT_EQ(weft_go_with(&scope, own_nothing, NULL, 0, &huge), -WEFT_EINVAL);
-    EXPECT_EQ(weft_scope_errors(&scope, NULL, 0), 6);
+    EXPECT_EQ(weft_scope_errors(&scope, NULL, 0), 5);
     EXPECT(weft_scope_close(&scope) < 0);
 }
 

@@ -7,7 +7,7 @@
  *   - a timer in level l, slot s differs from now_tick first in digit l, and that digit is s;
  *   - so every occupied slot of a level lies above now_tick's digit there; but on level 0 it may be
  *     that digit's own, after a batch that was full before the slot was empty;
- *   - used[l] has bit s exactly when slot[l][s] is not empty;
+ *   - used[l] has bit s exactly when a lane of slot[l][s] is not empty;
  *   - next_at is not later than any timer's time.
  *
  * Nothing is called under the lock but weft__claim, which never waits.
@@ -21,6 +21,7 @@
 
 #include "base/sys.h"
 #include "core/park.h"
+#include "core/self.h"
 #include "core/worker.h"
 #include "weft/time.h"
 
@@ -52,16 +53,70 @@ static int64_t wheel_time_of(uint64_t tick)
 
 void weft__wheel_init(struct weft__wheel *wheel, int64_t now)
 {
-    lock_init(&wheel->lock, WEFT_RANK_TIMER);
+    weft__homelock_init(&wheel->lock, WEFT_RANK_TIMER);
     wheel->now_tick = (uint64_t)now >> WEFT_WHEEL_TICK_BITS;
     wheel->count = 0;
     a_store(&wheel->next_at, WEFT_NEVER, relaxed);
     for (unsigned level = 0; level < WEFT_WHEEL_LEVELS; level++) {
         wheel->used[level] = 0;
         for (unsigned slot = 0; slot < WEFT_WHEEL_SLOTS; slot++) {
-            list_init(&wheel->slot[level][slot]);
+            for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+                list_init(&wheel->slot[level][slot].lane[lane]);
+            }
         }
     }
+}
+
+/* ---- who is in ---- */
+
+enum wheel_way {
+    WHEEL_AT_HOME, /* without a lock */
+    WHEEL_BY_LOCK,
+    WHEEL_AS_GUEST
+};
+
+/* Only who is inside keeps its seat. */
+static bool wheel_is_home(const struct weft__wheel *wheel)
+{
+    struct weft__thread *self = weft__self_or_null();
+    struct weft__worker *w = self && a_load(&self->inside, relaxed) ? weft__seat(self) : NULL;
+    return w && &w->wheel == wheel;
+}
+
+static inline enum wheel_way wheel_take(struct weft__wheel *wheel)
+{
+    if (WEFT_LIKELY(wheel_is_home(wheel))) {
+        return homelock_enter(&wheel->lock) ? WHEEL_BY_LOCK : WHEEL_AT_HOME;
+    }
+    weft__homelock_take(&wheel->lock);
+    return WHEEL_AS_GUEST;
+}
+
+static inline void wheel_drop(struct weft__wheel *wheel, enum wheel_way way)
+{
+    if (WEFT_LIKELY(way != WHEEL_AS_GUEST)) {
+        homelock_leave(&wheel->lock, way == WHEEL_BY_LOCK);
+    } else {
+        homelock_drop(&wheel->lock);
+    }
+}
+
+/* ---- slots ---- */
+
+static bool wheel_slot_is_empty(const struct weft__wheel_slot *slot)
+{
+    for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+        if (!list_empty(&slot->lane[lane])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All that is in a slot of level 0 is of one tick. */
+static struct weft__list *wheel_lane_now(struct weft__wheel *wheel, unsigned slot)
+{
+    return &wheel->slot[0][slot].lane[slot % WEFT_WHEEL_LANES];
 }
 
 /* Into the slot of the tick, which is now_tick or later. */
@@ -70,16 +125,18 @@ static void wheel_put(struct weft__wheel *wheel, struct weft__timer *timer, uint
     uint64_t differs = (tick ^ wheel->now_tick) | 1; /* in no digit: then level 0, too */
     unsigned level = (63 - (unsigned)__builtin_clzll(differs)) / WEFT_WHEEL_BITS;
     WEFT_CHECK(level < WEFT_WHEEL_LEVELS);
-    timer->level = (uint16_t)level;
-    timer->slot = (uint16_t)wheel_digit(tick, level);
+    timer->level = (uint8_t)level;
+    timer->slot = (uint8_t)wheel_digit(tick, level);
+    timer->lane = (uint8_t)(tick % WEFT_WHEEL_LANES);
     wheel->used[level] |= UINT64_C(1) << timer->slot;
-    list_push_back(&wheel->slot[level][timer->slot], &timer->link);
+    list_push_back(&wheel->slot[level][timer->slot].lane[timer->lane], &timer->link);
 }
 
 static void wheel_unlink(struct weft__wheel *wheel, struct weft__timer *timer)
 {
+    struct weft__wheel_slot *slot = &wheel->slot[timer->level][timer->slot];
     list_remove(&timer->link);
-    if (list_empty(&wheel->slot[timer->level][timer->slot])) {
+    if (list_empty(&slot->lane[timer->lane]) && wheel_slot_is_empty(slot)) {
         wheel->used[timer->level] &= ~(UINT64_C(1) << timer->slot);
     }
     wheel->count--;
@@ -104,6 +161,23 @@ static bool wheel_first(const struct weft__wheel *wheel, unsigned *ret_level, un
     return false;
 }
 
+/* The first tick of a slot that has a timer, if it holds few; else its lower bound. */
+static uint64_t wheel_slot_first(const struct weft__wheel *wheel, unsigned level, unsigned slot,
+                                 uint64_t bound)
+{
+    uint64_t first = UINT64_MAX;
+    unsigned seen = 0;
+    for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+        LIST_FOR_EACH(&wheel->slot[level][slot].lane[lane], it) {
+            first = weft__min(first, container_of(it, struct weft__timer, link)->tick);
+            if (++seen > WHEEL_SCAN_MAX) {
+                return bound;
+            }
+        }
+    }
+    return weft__max(first, bound);
+}
+
 /* Not later than any timer, and exact when the first slot holds few: so that a single far timer
  * wakes nobody for its way down the levels. */
 static void wheel_note_next(struct weft__wheel *wheel)
@@ -114,16 +188,8 @@ static void wheel_note_next(struct weft__wheel *wheel)
         a_store(&wheel->next_at, WEFT_NEVER, relaxed);
         return;
     }
-    uint64_t exact = UINT64_MAX;
-    unsigned seen = 0;
-    LIST_FOR_EACH(&wheel->slot[level][slot], it) {
-        exact = weft__min(exact, container_of(it, struct weft__timer, link)->tick);
-        if (++seen > WHEEL_SCAN_MAX) {
-            exact = tick;
-            break;
-        }
-    }
-    a_store(&wheel->next_at, wheel_time_of(weft__max(exact, tick)), relaxed);
+    uint64_t exact = WEFT_LIKELY(level == 0) ? tick : wheel_slot_first(wheel, level, slot, tick);
+    a_store(&wheel->next_at, wheel_time_of(exact), relaxed);
 }
 
 void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
@@ -131,7 +197,7 @@ void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int
     WEFT_CHECK(a_load(&timer->state, relaxed) == WEFT__TIMER_OFF);
     timer->tick = wheel_tick_of(at);
     timer->wheel = wheel;
-    lock_take(&wheel->lock);
+    enum wheel_way way = wheel_take(wheel);
     /* what is past fires at the next look */
     wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick + 1));
     wheel->count++;
@@ -140,7 +206,24 @@ void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int
         a_store(&wheel->next_at, when, relaxed);
     }
     a_store(&timer->state, WEFT__TIMER_ARMED, release);
-    lock_drop(&wheel->lock);
+    wheel_drop(wheel, way);
+}
+
+/* True if it was armed. */
+static bool timer_take_out(struct weft__timer *timer)
+{
+    struct weft__wheel *wheel = timer->wheel;
+    enum wheel_way way = wheel_take(wheel);
+    bool was_armed = a_load(&timer->state, relaxed) == WEFT__TIMER_ARMED;
+    if (was_armed) {
+        wheel_unlink(wheel, timer);
+        a_store(&timer->state, WEFT__TIMER_OFF, relaxed);
+        if (way == WHEEL_AS_GUEST) {
+            wheel_note_next(wheel); /* home looks by itself, before it sleeps */
+        }
+    }
+    wheel_drop(wheel, way);
+    return was_armed;
 }
 
 bool weft__timer_stop(struct weft__timer *timer)
@@ -152,15 +235,9 @@ bool weft__timer_stop(struct weft__timer *timer)
             return false;
         }
         if (state == WEFT__TIMER_ARMED) {
-            struct weft__wheel *wheel = timer->wheel;
-            lock_take(&wheel->lock);
-            if (a_load(&timer->state, relaxed) == WEFT__TIMER_ARMED) {
-                wheel_unlink(wheel, timer);
-                a_store(&timer->state, WEFT__TIMER_OFF, relaxed);
-                lock_drop(&wheel->lock);
+            if (timer_take_out(timer)) {
                 return true;
             }
-            lock_drop(&wheel->lock);
         } else {
             weft__sys_yield();
         }
@@ -193,10 +270,15 @@ static void wheel_due_add(struct weft__wheel *wheel, struct weft__timer *timer,
     }
 }
 
-/* Fires what is in a slot of level 0 that has come; stops when the batch is full. */
+/* Fires what is in a slot of level 0 that has come; stops when the batch is full.  Meanwhile the
+ * first one of the next used slot comes from memory. */
 static void wheel_fire_slot(struct weft__wheel *wheel, unsigned slot, struct wheel_due *due)
 {
-    struct weft__list *head = &wheel->slot[0][slot];
+    struct weft__list *head = wheel_lane_now(wheel, slot);
+    uint64_t later = wheel->used[0] & ~(UINT64_C(1) << slot);
+    if (later) {
+        __builtin_prefetch(wheel_lane_now(wheel, (unsigned)__builtin_ctzll(later))->next, 1);
+    }
     while (!list_empty(head) && due->fired < WEFT_TIMER_BATCH) {
         wheel_due_add(wheel, container_of(head->next, struct weft__timer, link), due);
     }
@@ -206,12 +288,29 @@ static void wheel_fire_slot(struct weft__wheel *wheel, unsigned slot, struct whe
  * left by a full batch always lies on level 0, before everything else. */
 static void wheel_let_down(struct weft__wheel *wheel, unsigned level, unsigned slot)
 {
-    struct weft__list *head = &wheel->slot[level][slot];
-    struct weft__list *node;
-    while ((node = list_pop_front(head)) != NULL) {
-        struct weft__timer *timer = container_of(node, struct weft__timer, link);
-        wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick));
-        WEFT_CHECK(timer->level < level);
+    struct weft__list *heads = wheel->slot[level][slot].lane;
+    struct weft__list *at[WEFT_WHEEL_LANES];
+    unsigned left = WEFT_WHEEL_LANES;
+    for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+        at[lane] = heads[lane].next;
+        __builtin_prefetch(at[lane], 1);
+    }
+    while (left > 0) {
+        left = 0;
+        for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+            struct weft__list *node = at[lane];
+            if (node != &heads[lane]) {
+                at[lane] = node->next; /* not unlinked one by one: that would touch the next */
+                __builtin_prefetch(at[lane], 1);
+                struct weft__timer *timer = container_of(node, struct weft__timer, link);
+                wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick));
+                WEFT_CHECK(timer->level < level);
+                left++;
+            }
+        }
+    }
+    for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+        list_init(&heads[lane]);
     }
     wheel->used[level] &= ~(UINT64_C(1) << slot);
 }
@@ -245,9 +344,9 @@ size_t weft__wheel_fire(struct weft__wheel *wheel, int64_t now)
     }
     struct wheel_due due;
     due.task_count = due.call_count = due.fired = 0;
-    lock_take(&wheel->lock);
+    enum wheel_way way = wheel_take(wheel);
     wheel_collect(wheel, (uint64_t)now >> WEFT_WHEEL_TICK_BITS, &due);
-    lock_drop(&wheel->lock);
+    wheel_drop(wheel, way);
     for (size_t i = 0; i < due.task_count; i++) {
         weft__ready(due.tasks[i]);
     }
@@ -261,33 +360,43 @@ size_t weft__wheel_fire(struct weft__wheel *wheel, int64_t now)
 
 int64_t weft__wheel_next(struct weft__wheel *wheel)
 {
-    lock_take(&wheel->lock);
+    enum wheel_way way = wheel_take(wheel);
     wheel_note_next(wheel);
     int64_t at = a_load(&wheel->next_at, relaxed);
-    lock_drop(&wheel->lock);
+    wheel_drop(wheel, way);
     return at;
+}
+
+static size_t wheel_check_slot(struct weft__wheel *wheel, unsigned level, unsigned slot)
+{
+    size_t count = 0;
+    bool used = wheel->used[level] >> slot & 1;
+    WEFT_CHECK(used == !wheel_slot_is_empty(&wheel->slot[level][slot]));
+    for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
+        LIST_FOR_EACH(&wheel->slot[level][slot].lane[lane], it) {
+            struct weft__timer *timer = container_of(it, struct weft__timer, link);
+            WEFT_CHECK(timer->level == level);
+            WEFT_CHECK(timer->slot == slot);
+            WEFT_CHECK(timer->lane == lane);
+            WEFT_CHECK(level == 0 || slot > wheel_digit(wheel->now_tick, level));
+            WEFT_CHECK(level > 0 || slot >= wheel_digit(wheel->now_tick, level));
+            WEFT_CHECK(wheel_time_of(timer->tick) >= a_load(&wheel->next_at, relaxed) ||
+                       timer->tick <= wheel->now_tick);
+            count++;
+        }
+    }
+    return count;
 }
 
 void weft__wheel_check(struct weft__wheel *wheel)
 {
     size_t count = 0;
-    lock_take(&wheel->lock);
+    enum wheel_way way = wheel_take(wheel);
     for (unsigned level = 0; level < WEFT_WHEEL_LEVELS; level++) {
         for (unsigned slot = 0; slot < WEFT_WHEEL_SLOTS; slot++) {
-            bool used = wheel->used[level] >> slot & 1;
-            WEFT_CHECK(used == !list_empty(&wheel->slot[level][slot]));
-            LIST_FOR_EACH(&wheel->slot[level][slot], it) {
-                struct weft__timer *timer = container_of(it, struct weft__timer, link);
-                WEFT_CHECK(timer->level == level);
-                WEFT_CHECK(timer->slot == slot);
-                WEFT_CHECK(level == 0 || slot > wheel_digit(wheel->now_tick, level));
-                WEFT_CHECK(level > 0 || slot >= wheel_digit(wheel->now_tick, level));
-                WEFT_CHECK(wheel_time_of(timer->tick) >= a_load(&wheel->next_at, relaxed) ||
-                           timer->tick <= wheel->now_tick);
-                count++;
-            }
+            count += wheel_check_slot(wheel, level, slot);
         }
     }
     WEFT_CHECK(count == wheel->count);
-    lock_drop(&wheel->lock);
+    wheel_drop(wheel, way);
 }

@@ -5,8 +5,14 @@
  * slots over ticks of 1.024 us reach as far as the clock itself; a bitmap per level finds the next
  * used slot by one count of trailing zeros.
  *
- * Each wheel has a lock, almost always taken by its own worker; any thread may fire what is due, so
- * that no timer depends on a worker that is busy.
+ * Each wheel is at home on a seat, whose sitter comes and goes without a lock; any other thread may
+ * fire what is due, so that no timer depends on a worker that is busy, and stop what it armed
+ * elsewhere (base/homelock.h).
+ *
+ * With a million timers nearly all lie in cold memory, and letting a slot down means to visit each
+ * of them.  So a slot is several lists, its LANES, that are walked side by side: while the next
+ * timer of one is on its way from memory, the others are, too.  Those of one tick share a lane, so
+ * that they fire in the order in which they came.
  *
  * A timer never fires early: it lies in the first tick that begins at or after its time.
  *
@@ -17,12 +23,13 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "base/homelock.h"
 #include "base/list.h"
-#include "base/lock.h"
 
 #define WEFT_WHEEL_LEVELS    9
 #define WEFT_WHEEL_BITS      6
 #define WEFT_WHEEL_SLOTS     (1 << WEFT_WHEEL_BITS)
+#define WEFT_WHEEL_LANES   4  /* heads on one cache line */
 #define WEFT_WHEEL_TICK_BITS 10 /* a tick is 1024 ns */
 #define WEFT_TIMER_BATCH     256 /* fired in one go, so that a burst cannot hog a worker */
 
@@ -40,20 +47,24 @@ struct weft__timer {
     struct weft__list link;
     uint64_t tick;
     ATOMIC(uint32_t) state;
-    uint16_t level, slot;
+    uint8_t level, slot, lane;
     struct weft__wheel *wheel;            /* the one it is in, or was in last */
     void (*call)(struct weft__timer *);   /* NULL: wakes the task, with outcome "timed out" */
     struct weft__task *task;
     uint64_t ticket;
 };
 
+struct weft__wheel_slot {
+    struct weft__list lane[WEFT_WHEEL_LANES];
+};
+
 struct weft__wheel {
-    struct weft__lock lock;
+    struct weft__homelock lock;
     uint64_t now_tick; /* everything before it has been fired */
     size_t count;
     ATOMIC(int64_t) next_at; /* no timer is due before this; WEFT_NEVER: none at all */
     uint64_t used[WEFT_WHEEL_LEVELS];
-    struct weft__list slot[WEFT_WHEEL_LEVELS][WEFT_WHEEL_SLOTS];
+    WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__wheel_slot slot[WEFT_WHEEL_LEVELS][WEFT_WHEEL_SLOTS];
 };
 
 void weft__wheel_init(struct weft__wheel *wheel, int64_t now);

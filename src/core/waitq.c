@@ -16,20 +16,6 @@ void weft__waiter_init(struct weft__waiter *waiter, struct weft__thread *self)
     waiter->ticket = weft__park_arm(self->task);
 }
 
-void weft__waitq_push(struct weft__waitq *q, struct weft__waiter *waiter)
-{
-    WEFT_CHECK(!waiter->queued);
-    waiter->queued = true;
-    waiter->next = NULL;
-    waiter->prev = q->tail;
-    if (q->tail) {
-        q->tail->next = waiter;
-    } else {
-        q->head = waiter;
-    }
-    q->tail = waiter;
-}
-
 void weft__waitq_remove(struct weft__waitq *q, struct weft__waiter *waiter)
 {
     if (!waiter->queued) {
@@ -51,18 +37,19 @@ void weft__waitq_remove(struct weft__waitq *q, struct weft__waiter *waiter)
     waiter->queued = false;
 }
 
-struct weft__waiter *weft__waitq_claim(struct weft__waitq *q)
+struct weft__waiter *weft__waitq_claim_other(struct weft__waitq *q, struct weft__waiter *first)
 {
-    struct weft__waiter *waiter;
-    while ((waiter = q->head) != NULL) {
-        weft__waitq_remove(q, waiter);
-        enum weft__claim claim = weft__claim(waiter->task, waiter->ticket, waiter->index);
+    for (;;) {
+        enum weft__claim claim = weft__claim(first->task, first->ticket, first->index);
         if (claim == WEFT__CLAIM_MUST_READY) {
-            return waiter;
+            return first;
         }
         WEFT_CHECK(claim == WEFT__CLAIM_LOST); /* under the lock nobody is merely armed */
+        if ((first = q->head) == NULL) {
+            return NULL;
+        }
+        weft__waitq_remove(q, first);
     }
-    return NULL;
 }
 
 struct weft__waiter *weft__waitq_claim_all(struct weft__waitq *q)

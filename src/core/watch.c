@@ -1,13 +1,14 @@
 /* watch.c - the watchdog: a thread that sees to it that no task can stop the others.
  *
- * While any worker is busy it looks at all of them every millisecond:
+ * While any worker is busy it looks at all of them every tick, somewhat less than a millisecond:
  *   - timers that are due and that their busy worker has not fired are fired here;
  *   - work that waits while a worker sleeps gets that worker woken;
  *   - a worker that has not switched for stuck_after_ns, while work waits and no other worker is
  *     free, loses its seat: another thread sits down on it, and the stuck thread keeps its task.
  *     Nothing is interrupted, so a task may be stuck inside malloc.  When the task next parks, it
- *     goes back to a queue like any other, and its thread becomes a spare one. When all workers
- *     sleep it sleeps too, without a timeout.
+ *     goes back to a queue like any other, and its thread becomes a spare one.
+ * When all workers sleep it sleeps too, without a timeout.  When they sleep but get up again and
+ * again for a moment, its ticks grow longer, unless something waits that a stuck task could delay.
  *
  * Taking a seat.  The sitter marks its stay in the runtime by plain stores (weft__enter,
  * weft__leave), and reads its seat after the mark.  The taker removes the seat, then asks the
@@ -36,14 +37,22 @@
 #include "core/inject.h"
 #include "core/post.h"
 #include "core/runtime.h"
+#include "core/solo.h"
 #include "core/stuck.h"
 #include "core/worker.h"
 #include "weft/err.h"
 #include "weft/time.h"
 
-#define WATCH_TIMER_GRACE_NS (200 * WEFT_US) /* for the timer's own worker to come by */
+#define WATCH_STUCK_GRACE_NS (100 * WEFT_US) /* for a worker that does not switch to fire a timer */
+#define WATCH_BUSY_GRACE_NS  (5 * WEFT_MS)   /* for one that does */
 #define WATCH_SPARE_IDLE_NS  (1 * WEFT_SECOND) /* then a spare thread goes away */
 #define WATCH_SERVICE_STACK  (256 * 1024)
+#define WATCH_SLACK_NS       1 /* what may be added to timeouts */
+
+/* Where the workers sleep most of the time, and get up a thousand times a second for a moment, a
+ * tick for each would cost more than they do.  So the ticks grow to so many times their length,
+ * unless something waits behind a task (weft__watch_mind). */
+#define WATCH_EASE_MAX 3 /* doubles */
 
 /* For a while after a stuck task on a seat the next one gets only a share of the time: several in a
  * row must not add up their delays. */
@@ -112,6 +121,36 @@ void weft__watch_call_spare(struct weft__thread *spare)
     weft__sys_futex_wake(&spare->call, 1);
 }
 
+/* As watch_take below, but only for a moment.  The lock is held until the seat is given back. */
+bool weft__watch_borrow(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    if (!lock_try(&rt->threads_lock)) {
+        return false;
+    }
+    struct weft__thread *sitter = a_load(&w->thread, relaxed);
+    if (sitter && !a_load(&sitter->inside, relaxed)) {
+        a_store(&sitter->seat, NULL, seq_cst);
+        if (weft__sys_membarrier() != 0) {
+            a_fence(seq_cst); /* then weft__enter has one too */
+        }
+        /* pairs with the release in weft__leave: its work on the seat is done and seen */
+        if (!a_load(&sitter->inside, acquire)) {
+            return true;
+        }
+        a_store(&sitter->seat, w, release);
+    }
+    lock_drop(&rt->threads_lock);
+    return false;
+}
+
+void weft__watch_give_back(struct weft__worker *w)
+{
+    struct weft__thread *sitter = a_load(&w->thread, relaxed);
+    a_store(&sitter->seat, w, release); /* pairs with the acquire in weft__seat */
+    lock_drop(&w->runtime->threads_lock);
+}
+
 /* Makes sure that a spare thread is there or on its way. */
 static bool watch_has_spare(struct weft__runtime *rt)
 {
@@ -142,6 +181,7 @@ static bool watch_has_spare(struct weft__runtime *rt)
 static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t stuck_ns)
 {
     struct weft__stuck_report report = {.is_wanted = false};
+    weft__solo_end(); /* two threads will be about, and it must not wait under a lock */
     lock_take(&rt->threads_lock);
     struct weft__thread *sitter = a_load(&w->thread, relaxed);
     /* Looked at before, to spare the barrier.  Nobody there yet: the start of its thread failed. */
@@ -182,23 +222,38 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
 
 static bool watch_worker_waits(struct weft__runtime *rt, struct weft__worker *w)
 {
-    return weft__worker_has_work(w) || a_load(&w->next, relaxed) != NULL ||
+    return weft__worker_has_work(w) || weft__worker_has_private(w) ||
            a_load(&w->wheel.next_at, relaxed) <= weft__now(rt);
 }
 
+static bool watch_has_moved(struct weft__worker *w)
+{
+    return weft__stat_read(&w->epoch) != w->watch_epoch;
+}
+
+static bool watch_all_asleep(struct weft__runtime *rt)
+{
+    return a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count;
+}
+
+/* On a virtual clock time stands still while a worker is busy; and when all sleep, one of them
+ * keeps the time. */
 static void watch_fire_late_timers(struct weft__runtime *rt)
 {
-    if (rt->options.virtual_clock) {
-        return; /* time stands still while a worker is busy */
+    if (rt->options.virtual_clock || watch_all_asleep(rt)) {
+        return;
     }
-    int64_t late = weft__now(rt) - WATCH_TIMER_GRACE_NS;
+    int64_t now = weft__now(rt);
     for (size_t i = 0; i < rt->worker_count; i++) {
-        struct weft__wheel *wheel = &rt->workers[i].wheel;
+        struct weft__worker *w = &rt->workers[i];
+        struct weft__wheel *wheel = &w->wheel;
+        int64_t late = now - (watch_has_moved(w) ? WATCH_BUSY_GRACE_NS : WATCH_STUCK_GRACE_NS);
         if (late < a_load(&wheel->next_at, relaxed)) {
             continue;
         }
         /* Between the wheel and the queue a task is nowhere to be seen; without this the workers
          * could take that for a deadlock. */
+        weft__solo_end(); /* a deadline's task may be computing, and ask whether it is over */
         weft__runtime_external_begin(rt);
         a_add(&rt->timers_fired, weft__wheel_fire(wheel, late), relaxed);
         weft__runtime_external_end(rt);
@@ -208,9 +263,8 @@ static void watch_fire_late_timers(struct weft__runtime *rt)
 static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int64_t now,
                           bool work_waits)
 {
-    uint64_t epoch = a_load(&w->epoch, relaxed);
-    if (epoch != w->watch_epoch) {
-        w->watch_epoch = epoch;
+    if (watch_has_moved(w)) {
+        w->watch_epoch = weft__stat_read(&w->epoch);
         w->watch_since = now;
         return;
     }
@@ -227,9 +281,11 @@ static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int6
     }
 }
 
-static void watch_look(struct weft__runtime *rt)
+/* Has any worker switched since the last look? */
+static bool watch_look(struct weft__runtime *rt)
 {
     int64_t now = weft__time_now();
+    bool has_moved = false;
     a_store(&rt->coarse_now, weft__now(rt), relaxed);
     watch_fire_late_timers(rt);
     bool work_waits = !weft__inject_is_empty(rt);
@@ -240,8 +296,10 @@ static void watch_look(struct weft__runtime *rt)
         weft__idle_wake(rt); /* if somebody sleeps */
     }
     for (size_t i = 0; i < rt->worker_count; i++) {
+        has_moved |= watch_has_moved(&rt->workers[i]);
         watch_look_at(rt, &rt->workers[i], now, work_waits);
     }
+    return has_moved;
 }
 
 /* ---- the service thread ---- */
@@ -260,23 +318,45 @@ void weft__watch_stir(struct weft__runtime *rt)
     }
 }
 
-static bool watch_all_asleep(struct weft__runtime *rt)
+void weft__watch_mind(struct weft__runtime *rt, int64_t due)
 {
-    return a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count;
+    int64_t until = a_load(&rt->service_until, relaxed);
+    if (!weft__watch_is_slow(rt) || due >= until || rt->options.virtual_clock) {
+        return;
+    }
+    if (a_cas(&rt->service_until, &until, 0, relaxed, relaxed)) { /* one call is enough */
+        weft__watch_call(rt);
+    }
 }
 
-static void watch_rest(struct weft__runtime *rt, bool has_more)
+/* Until when it may rest, as long as nobody calls.  -1: all workers sleep, as they did before. */
+static int64_t watch_until(struct weft__runtime *rt, bool has_moved)
 {
-    int64_t until = weft__time_now() + WEFT_TICK_NS;
-    if (!has_more && watch_all_asleep(rt)) {
+    int64_t now = weft__time_now();
+    bool was_hurried = a_load(&rt->service_until, relaxed) == 0;
+    if (!watch_all_asleep(rt)) {
+        rt->service_ease -= rt->service_ease > 0;
+        return now + WEFT_TICK_NS;
+    }
+    if (!has_moved) {
+        return -1;
+    }
+    rt->service_ease = was_hurried ? 0 : weft__min(rt->service_ease + 1, (uint32_t)WATCH_EASE_MAX);
+    return now + (WEFT_TICK_NS << rt->service_ease);
+}
+
+/* until: as watch_until says; at the latest it gets up at `latest`. */
+static void watch_rest(struct weft__runtime *rt, int64_t until, int64_t latest)
+{
+    if (until < 0) {
         a_store(&rt->service_deep, 1, seq_cst);
         a_fence(seq_cst); /* pairs with the load in weft__watch_stir */
-        if (watch_all_asleep(rt)) {
-            until = -1;
-        }
+        until = watch_all_asleep(rt) ? WEFT_NEVER : 0;
     }
-    if (a_load(&rt->service_call, acquire) == 0) {
-        weft__sys_futex_wait(&rt->service_call, 0, until);
+    until = weft__min(until, latest);
+    a_store(&rt->service_until, until, relaxed);
+    if (until > 0 && a_load(&rt->service_call, acquire) == 0) {
+        weft__sys_futex_wait(&rt->service_call, 0, until == WEFT_NEVER ? -1 : until);
     }
     a_store(&rt->service_deep, 0, seq_cst);
     a_xchg(&rt->service_call, 0, acq_rel); /* so that what the caller left is seen from here on */
@@ -287,6 +367,7 @@ static void watch_check_signal(struct weft__runtime *rt)
     uint32_t seen = a_load(&rt->signal_seen, seq_cst);
     if (seen & WEFT__SIGNAL_PENDING) {
         a_store(&rt->signal_seen, seen & ~WEFT__SIGNAL_PENDING, seq_cst);
+        weft__solo_end();
         weft__owner_ops.cancel_root(rt->root);
     }
 }
@@ -301,9 +382,10 @@ static void *watch_main(void *arg)
     while (a_load(&rt->stopping, acquire) < WEFT__STOP_SERVICE) {
         watch_check_signal(rt);
         weft__post_run(rt);
-        watch_look(rt);
+        bool has_moved = watch_look(rt);
         weft__runtime_reap_threads(rt, false);
-        watch_rest(rt, weft__stacks_trim(&rt->stacks));
+        int64_t trim_at = weft__stacks_trim(&rt->stacks, weft__time_now());
+        watch_rest(rt, watch_until(rt, has_moved), trim_at);
     }
     weft__post_run(rt);
     weft__self_bind(NULL);
@@ -316,8 +398,15 @@ int weft__watch_start(struct weft__runtime *rt)
     if (weft__sys_membarrier_register() != 0) {
         a_store(&weft__enter_fences, 1, seq_cst);
     }
-    return weft__sys_thread_start(watch_main, rt, WATCH_SERVICE_STACK, "weft-watch",
-                                  &rt->service.handle);
+    rt->timer_slack = weft__sys_timer_slack(WATCH_SLACK_NS); /* of all threads from here on */
+    weft__solo_begin(rt, weft__self()); /* before there is a second thread */
+    int rc = weft__sys_thread_start(watch_main, rt, WATCH_SERVICE_STACK, "weft-watch",
+                                    &rt->service.handle);
+    if (rc < 0) {
+        weft__solo_end();
+        (void)weft__sys_timer_slack(rt->timer_slack);
+    }
+    return rc;
 }
 
 void weft__watch_stop(struct weft__runtime *rt)
@@ -325,4 +414,5 @@ void weft__watch_stop(struct weft__runtime *rt)
     a_store(&rt->stopping, WEFT__STOP_SERVICE, seq_cst);
     weft__watch_call(rt);
     weft__sys_thread_join(rt->service.handle);
+    (void)weft__sys_timer_slack(rt->timer_slack);
 }

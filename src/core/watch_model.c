@@ -29,7 +29,8 @@ static bool model_is_noise(const void *at)
 {
     return at == &rt.wakes || at == &rt.coarse_now || at == &rt.idle.unsure ||
            at == &rt.stopping || at == &rt.external || at == &rt.handovers ||
-           at == &rt.idle.keeper_until || at == &seat.wheel.next_at || at == &weft__enter_fences;
+           at == &rt.idle.keeper_until || at == &seat.wheel.next_at || at == &weft__enter_fences ||
+           at == &rt.service_until || at == &rt.idle.lead;
 }
 
 static void models_reset_all(bool with_barrier)
@@ -123,9 +124,15 @@ void weft__runtime_external_end(struct weft__runtime *runtime)
 
 bool weft__worker_has_work(struct weft__worker *w WEFT_UNUSED)
 NEVER_CALLED
+bool weft__worker_has_private(struct weft__worker *w WEFT_UNUSED)
+NEVER_CALLED
+void weft__solo_begin(struct weft__runtime *r WEFT_UNUSED, struct weft__thread *t WEFT_UNUSED)
+NEVER_CALLED
 bool weft__inject_is_empty(struct weft__runtime *r WEFT_UNUSED)
 NEVER_CALLED
 enum weft__quiet weft__runtime_quiescent(struct weft__runtime *r WEFT_UNUSED)
+NEVER_CALLED
+int64_t weft__wheel_next(struct weft__wheel *wheel WEFT_UNUSED)
 NEVER_CALLED
 size_t weft__wheel_fire(struct weft__wheel *wheel WEFT_UNUSED, int64_t now WEFT_UNUSED)
 NEVER_CALLED
@@ -139,7 +146,7 @@ NEVER_CALLED
 void weft__runtime_init_thread(struct weft__runtime *r WEFT_UNUSED,
                                struct weft__thread *t WEFT_UNUSED)
 NEVER_CALLED
-bool weft__stacks_trim(struct weft__stacks *stacks WEFT_UNUSED)
+int64_t weft__stacks_trim(struct weft__stacks *stacks WEFT_UNUSED, int64_t now WEFT_UNUSED)
 NEVER_CALLED
 void weft__self_bind(struct weft__thread *t WEFT_UNUSED)
 NEVER_CALLED
@@ -159,6 +166,10 @@ int weft__sys_thread_start(void *(*fn)(void *)WEFT_UNUSED, void *arg WEFT_UNUSED
 NEVER_CALLED
 void weft__sys_thread_join(pthread_t thread WEFT_UNUSED)
 NEVER_CALLED
+
+void weft__solo_end(void)
+{
+}
 
 void weft__stuck_tell(struct weft__stuck_report *report)
 {
@@ -232,6 +243,14 @@ static void sitter_to_be(void)
     }
 }
 
+static void raider(void)
+{
+    if (weft__watch_borrow(&seat)) {
+        touch_seat();
+        weft__watch_give_back(&seat);
+    }
+}
+
 static void all_counted(void)
 {
     bool is_taken = spare.call == 1;
@@ -262,14 +281,14 @@ static void taker_looks_first(void)
 static void watchdog(void)
 {
     while (watch_all_asleep(&rt)) {
-        watch_rest(&rt, false);
+        watch_rest(&rt, -1, WEFT_NEVER);
     }
 }
 
 /* One rest, so that both of its looks may be stale: see tests/model.h about loops. */
 static void watchdog_once(void)
 {
-    watch_rest(&rt, false);
+    watch_rest(&rt, -1, WEFT_NEVER);
 }
 
 static void maker(void)
@@ -310,11 +329,17 @@ static const struct model models[] = {
     MODEL("watch_confirm", models_reset, all_counted, sitter_leaves_task, taker, sitter_to_be),
     MODEL_NIGHT("watch_two_takes", models_reset, all_counted, sitter_leaves_task, taker_twice,
                 sitter_to_be),
+    MODEL("watch_borrow", models_reset, all_counted, sitter_twice, raider),
+    MODEL("watch_borrow_confirm", models_reset, all_counted, sitter_leaves_task, raider),
+    MODEL_NIGHT("watch_borrow_take", models_reset, all_counted, sitter_leaves_task, raider, taker,
+                sitter_to_be),
     MODEL("watch_deep", models_reset_asleep, nobody_sleeps, watchdog, maker),
     MODEL("watch_deep_once", models_reset_asleep, nobody_sleeps, watchdog_once, maker),
     MODEL("watch_deep_keeper", models_reset_asleep, nobody_sleeps, watchdog, keeper),
     MODEL_BROKEN("watch_without_barrier", "the sitter's mark is seen late: two on one seat",
                  models_reset_without_barrier, all_counted, sitter_once, taker, sitter_to_be),
+    MODEL_BROKEN("watch_borrow_blindly", "the sitter's mark is seen late: two on one seat",
+                 models_reset_without_barrier, all_counted, sitter_once, raider),
     MODEL_BROKEN("watch_looks_first", "the sitter comes in between the look and the taking",
                  models_reset, all_counted, sitter_once, taker_looks_first, sitter_to_be),
     MODEL_BROKEN("watch_deep_looks_first", "the watchdog sleeps deep while a worker is up",
@@ -329,7 +354,9 @@ static const struct model models[] = {
 static const struct model_spared spared[] = {
     {"model_lock_take", "&l->word", "acquire -> relaxed", PLAIN},
     {"model_lock_drop", "&l->word", "release -> relaxed", PLAIN},
-    {"weft__seat", "&self->seat", "acquire -> relaxed", CALL},
+    {"model_lock_try", "&l->word", "acquire -> relaxed", PLAIN},
+    {"weft__watch_borrow", "&sitter->seat", "seq_cst -> release", FENCE},
+    {"weft__watch_borrow", "&sitter->seat", "release -> relaxed", "it gets back what was its own"},
     {"watch_take", "&spare->seat", "release -> relaxed", CALL},
     {"watch_take", "&sitter->seat", "seq_cst -> release", FENCE},
     {"watch_take", "&sitter->seat", "release -> relaxed", "it gets back what it did itself"},

@@ -21,6 +21,7 @@
 #include "core/control.h"
 #include "core/idle.h"
 #include "core/inject.h"
+#include "core/owntls.h"
 #include "core/park.h"
 #include "core/runtime.h"
 #include "core/task.h"
@@ -28,7 +29,8 @@
 #include "weft/time.h"
 
 #define STEAL_ROUNDS     4
-#define STEAL_MAX        (DEQUE_CAPACITY / 2)
+#define STEAL_MAX        128 /* at once */
+#define REFILL_MAX       32  /* likewise; these lie on whatever stack there is */
 #define SPIN_ROUNDS      12  /* of about 2 us each: together about what a wake-up costs */
 #define SPIN_RELAXES     48
 #define SPIN_SCORE_MAX   8
@@ -80,30 +82,37 @@ static bool worker_has_overflow(struct weft__worker *w)
  * not delay a timer by their number.  But now and then the births come first. */
 static void worker_refill(struct weft__worker *w)
 {
-    void *items[STEAL_MAX];
+    void *items[REFILL_MAX];
     size_t n = 0;
     if (w->born_passed < WEFT_BORN_PASSED_MAX) {
-        n = overflow_take(&w->woken, items, STEAL_MAX);
+        n = overflow_take(&w->woken, items, REFILL_MAX);
         w->born_passed++;
     }
     if (n == 0) {
         w->born_passed = 0;
-        n = overflow_take(&w->born, items, STEAL_MAX);
+        n = overflow_take(&w->born, items, REFILL_MAX);
     }
     size_t pushed = deque_push_batch(&w->deque, items, n);
     WEFT_CHECK(pushed == n);
 }
 
-void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
+static WEFT_NOINLINE void worker_push_slowly(struct weft__worker *w, struct weft__runnable *item)
 {
     struct weft__overflow *list = item->kind == WEFT__BIRTH ? &w->born : &w->woken;
     if (worker_has_overflow(w)) { /* of either kind: else those that only yield keep it full */
         overflow_append(list, item);
-        if (deque_size(&w->deque) <= DEQUE_CAPACITY - STEAL_MAX) {
+        if (deque_size(&w->deque) <= DEQUE_CAPACITY - REFILL_MAX) {
             worker_refill(w);
         }
     } else if (!deque_push(&w->deque, item)) {
         overflow_append(list, item);
+    }
+}
+
+void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
+{
+    if (WEFT_UNLIKELY(worker_has_overflow(w)) || WEFT_UNLIKELY(!deque_push(&w->deque, item))) {
+        worker_push_slowly(w, item);
     }
 }
 
@@ -112,36 +121,83 @@ bool weft__worker_has_work(struct weft__worker *w)
     return deque_size(&w->deque) > 0 || worker_has_overflow(w);
 }
 
-static struct weft__runnable *worker_take_next_slot(struct weft__worker *w)
+bool weft__worker_has_private(struct weft__worker *w)
 {
-    if (!a_load(&w->next, relaxed)) {
-        return NULL;
-    }
-    return a_xchg(&w->next, NULL, acquire); /* a thief may have been faster */
+    return a_load(&w->next, relaxed) || a_load(&w->batch_left, relaxed) > 0;
 }
 
-static struct weft__runnable *worker_take_local(struct weft__worker *w)
+/* The saved registers of the task two turns ahead, and the head of the one after it: with many
+ * tasks a turn costs what its memory does. */
+static inline void worker_prefetch(const struct weft__runnable *near,
+                                   const struct weft__runnable *far)
 {
-    struct weft__runnable *item;
-    if (w->next_runs < WEFT_NEXT_RUNS_MAX && (item = worker_take_next_slot(w)) != NULL) {
+    if (near && near->kind == WEFT__STARTED) {
+        __builtin_prefetch(((const struct weft__task *)near)->ctx.sp);
+    }
+    __builtin_prefetch(far);
+}
+
+/* Of a seat that nobody robs: what stands in the deque stays there. */
+static inline struct weft__runnable *worker_take_alone(struct weft__worker *w)
+{
+    struct weft__runnable *item = deque_take_alone(&w->deque);
+    worker_prefetch(deque_peek(&w->deque, 1), deque_peek(&w->deque, 3));
+    return item;
+}
+
+/* The oldest of the deque.  With thieves about, several at once: a compare-and-swap costs as much
+ * as the rest of a turn. */
+static struct weft__runnable *worker_take_batched(struct weft__worker *w)
+{
+    uint32_t left = a_load(&w->batch_left, relaxed);
+    if (left == 0) {
+        size_t share = deque_size(&w->deque) / WEFT_BATCH_SHARE;
+        size_t n = weft__min(share, (size_t)WEFT_BATCH_MAX);
+        left = (uint32_t)deque_take_batch(&w->deque, w->batch, n > 0 ? n : 1);
+        if (left == 0) {
+            return NULL;
+        }
+        w->batch_end = left;
+    }
+    a_store(&w->batch_left, left - 1, relaxed);
+    void **at = &w->batch[w->batch_end - left];
+    worker_prefetch(left > 1 ? at[1] : NULL, left > 3 ? at[3] : NULL);
+    return at[0];
+}
+
+static inline struct weft__runnable *worker_take_oldest(struct weft__worker *w)
+{
+    return w->is_only ? worker_take_alone(w) : worker_take_batched(w);
+}
+
+static WEFT_NOINLINE struct weft__runnable *worker_take_overflow(struct weft__worker *w)
+{
+    struct weft__runnable *item = NULL;
+    while (!item && worker_has_overflow(w)) { /* a thief may take what a refill brought */
+        worker_refill(w);
+        item = worker_take_oldest(w);
+    }
+    return item;
+}
+
+static inline struct weft__runnable *worker_take_local(struct weft__worker *w)
+{
+    struct weft__runnable *item = a_load(&w->next, relaxed);
+    if (item && w->next_runs < WEFT_NEXT_RUNS_MAX) {
+        a_store(&w->next, NULL, relaxed);
         w->next_runs++;
         return item;
     }
     w->next_runs = 0;
-    item = deque_take(&w->deque);
-    while (!item && worker_has_overflow(w)) { /* a thief may take what a refill brought */
-        worker_refill(w);
-        item = deque_take(&w->deque);
+    struct weft__runnable *oldest = worker_take_oldest(w);
+    if (WEFT_UNLIKELY(!oldest) && worker_has_overflow(w)) {
+        oldest = worker_take_overflow(w);
     }
-    return item ? item : worker_take_next_slot(w);
-}
-
-struct weft__runnable *weft__worker_next(struct weft__worker *w)
-{
-    if (++w->turn % WEFT_GLOBAL_TURN == 0) {
-        return NULL;
+    if (!oldest && item) {
+        a_store(&w->next, NULL, relaxed);
+        return item;
     }
-    return worker_take_local(w);
+    return oldest;
 }
 
 /* A thread task, or a plain thread: it waits on its own futex. */
@@ -171,29 +227,30 @@ static WEFT_NOINLINE void worker_ready_driven(struct weft__task *task)
 
 void weft__ready(struct weft__task *task)
 {
-    if (task->driven != WEFT__BY_WORKER) {
+    if (WEFT_UNLIKELY(task->driven != WEFT__BY_WORKER)) {
         worker_ready_driven(task);
         return;
     }
-    struct weft__runtime *rt = task->runtime;
     struct weft__thread *self = weft__self();
     struct weft__worker *w = weft__seat(self);
     weft__san_release(task); /* on one worker the queue alone makes no order that TSan could see */
-    if (!w) {
-        weft__inject_from(self, rt, &task->run);
+    if (WEFT_UNLIKELY(!w)) {
+        weft__inject_from(self, task->runtime, &task->run);
         return;
     }
-    /* release pairs with the acquire of whoever takes the slot */
-    struct weft__runnable *older = a_xchg(&w->next, &task->run, acq_rel);
+    /* The slot is the sitter's own; who borrows the seat (worker_raid) has seen it leave. */
+    struct weft__runnable *older = a_load(&w->next, relaxed);
+    a_store(&w->next, &task->run, relaxed);
     if (older) {
         weft__worker_push(w, older);
-        weft__idle_wake(rt); /* there is more than this worker will run next */
+        weft__worker_share(w); /* there is more than this worker will run next */
     }
 }
 
 /* ---- switching ---- */
 
-static struct weft__task *worker_task_of(struct weft__thread *self, struct weft__runnable *item)
+static inline struct weft__task *worker_task_of(struct weft__thread *self,
+                                                struct weft__runnable *item)
 {
     if (item->kind == WEFT__BIRTH) {
         return weft__task_from_birth(self, container_of(item, struct weft__birth, run));
@@ -202,44 +259,49 @@ static struct weft__task *worker_task_of(struct weft__thread *self, struct weft_
     return container_of(item, struct weft__task, run);
 }
 
-static void worker_count_switch(struct weft__worker *w)
+static inline void worker_count_switch(struct weft__worker *w)
 {
-    a_store(&w->epoch, a_load(&w->epoch, relaxed) + 1, relaxed);
-    weft__stat_add(&w->switches, 1);
+    weft__stat_add(&w->epoch, 1);
+}
+
+static WEFT_NOINLINE void worker_requeue(struct weft__thread *self, struct weft__task *left)
+{
+    struct weft__worker *w = weft__seat(self);
+    if (w) {
+        weft__worker_push(w, &left->run);
+    } else {
+        weft__inject_push(left->runtime, &left->run);
+        weft__idle_wake(left->runtime);
+    }
+}
+
+static inline void worker_arrive(struct weft__thread *self)
+{
+    enum weft__left_kind kind = self->left_kind;
+    struct weft__task *left = self->left;
+    if (kind == WEFT__LEFT_NOTHING) {
+        return;
+    }
+    self->left_kind = WEFT__LEFT_NOTHING;
+    if (kind == WEFT__LEFT_PARKED) {
+        weft__park_settle(left);
+    } else if (kind == WEFT__LEFT_YIELDED) {
+        worker_requeue(self, left);
+    } else {
+        weft__task_bury(self, left);
+    }
 }
 
 void weft__arrive(struct weft__thread *self)
 {
-    enum weft__left_kind kind = self->left_kind;
-    struct weft__task *left = self->left;
-    self->left_kind = WEFT__LEFT_NOTHING;
-    switch (kind) {
-    case WEFT__LEFT_NOTHING:
-        break;
-    case WEFT__LEFT_PARKED:
-        weft__park_settle(left);
-        break;
-    case WEFT__LEFT_YIELDED: {
-        struct weft__worker *w = weft__seat(self);
-        if (w) {
-            weft__worker_push(w, &left->run);
-        } else {
-            weft__inject_push(left->runtime, &left->run);
-            weft__idle_wake(left->runtime);
-        }
-        break;
-    }
-    case WEFT__LEFT_DEAD:
-        weft__task_bury(self, left);
-        break;
-    }
+    worker_arrive(self);
 }
 
-/* Leaves the thread's task for another one, or (its own) the base stack.  Inlined, as all that
- * stands around a switch must be: see sanitize.h. */
-static inline __attribute__((always_inline)) void worker_switch(struct weft__thread *self,
-                                                                struct weft__task *next,
-                                                                enum weft__left_kind kind)
+/* Leaves the thread's task for another one, or (its own) the base stack.  Returns the thread that
+ * has come back to the task.  Inlined, as all that stands around a switch must be: see sanitize.h.
+ */
+static inline __attribute__((always_inline)) struct weft__thread *
+worker_switch(struct weft__thread *self, struct weft__task *next, enum weft__left_kind kind)
 {
     struct weft__task *prev = self->task;
     self->left = prev;
@@ -247,35 +309,84 @@ static inline __attribute__((always_inline)) void worker_switch(struct weft__thr
     self->left_kind = kind;
     bool to_base = next == &self->own;
     struct weft__san *next_san = to_base ? &self->base_san : &next->san;
+    if (WEFT_UNLIKELY(prev->owns_tls | next->owns_tls)) {
+        weft__owntls_switch(prev->tls, next->tls, self);
+    }
     if (kind == WEFT__LEFT_DEAD) {
         weft__san_show(); /* evens out the enter that has no leave */
     }
     weft__san_leave(&prev->san, next_san, kind == WEFT__LEFT_DEAD);
-    weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, NULL);
+    self = weft__ctx_switch(&prev->ctx, to_base ? &self->base : &next->ctx, self);
     weft__san_arrive(&prev->san);
     weft__san_acquire(prev); /* what whoever made it ready had done */
-    weft__arrive(weft__self());
+    worker_arrive(self);
+    return self;
 }
 
-void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+static WEFT_NORETURN void worker_panic_forked(const struct weft__task *task,
+                                              enum weft__left_kind kind)
+{
+    weft__panic("%s: this process was forked from inside a task: it has no runtime to go on in",
+                kind == WEFT__LEFT_PARKED ? task->parking->kind->what : "a switch");
+}
+
+/* The thread has no seat: it was taken away (or given back just now), or this is the child of a
+ * fork. */
+static WEFT_NOINLINE struct weft__worker *worker_unseated(struct weft__thread *self,
+                                                          enum weft__left_kind kind)
+{
+    if (a_load(&weft__forked, relaxed)) {
+        worker_panic_forked(self->task, kind);
+    }
+    return weft__watch_confirm(self);
+}
+
+/* What the task leaves its worker for, straight away.  NULL: for the base stack, which has all the
+ * room that choosing, settling and burying need, and so stands between any task and a dense one. */
+static inline struct weft__runnable *worker_take_for(struct weft__worker *w,
+                                                     const struct weft__task *task)
+{
+    struct weft__runnable *item;
+    if (WEFT_UNLIKELY(task->run.is_dense)) {
+        return NULL;
+    }
+    item = worker_take_local(w);
+    if (item && WEFT_UNLIKELY(item->is_dense)) {
+        w->handed = item;
+        return NULL;
+    }
+    return item;
+}
+
+/* The one place from which tasks switch to tasks: see ctx_x86_64.c why there is only one. */
+WEFT_NOINLINE struct weft__thread *weft__switch_away(struct weft__thread *self,
+                                                     enum weft__left_kind kind)
 {
     struct weft__worker *w = weft__seat(self);
-    if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
-        weft__panic("this process was forked from inside a task: it has no runtime to go on in");
-    }
+    struct weft__runnable *item = NULL;
+    struct weft__task *next = &self->own;
     if (WEFT_UNLIKELY(!w)) {
-        w = weft__watch_confirm(self); /* the seat is gone, or was given back just now */
+        w = worker_unseated(self, kind);
     }
-    struct weft__runnable *item = w ? weft__worker_next(w) : NULL;
-    if (!item && kind == WEFT__LEFT_YIELDED && w && w->turn % WEFT_GLOBAL_TURN != 0) {
-        return; /* nobody else is ready here */
-    }
-    struct weft__task *next = item ? worker_task_of(self, item) : &self->own;
-    if (w) {
+    if (WEFT_LIKELY(w != NULL)) {
+        if (WEFT_LIKELY(--w->turns_left > 0)) { /* else it is time to look at everything */
+            item = worker_take_for(w, self->task);
+            if (!item && kind == WEFT__LEFT_YIELDED && !w->handed && !self->task->run.is_dense) {
+                return self; /* nobody else is ready here */
+            }
+        }
+        /* Where nobody robs the queue the yielder goes there before it has left. */
+        if (kind == WEFT__LEFT_YIELDED && w->is_only && !WEFT_TSAN) {
+            weft__worker_push(w, &self->task->run);
+            kind = WEFT__LEFT_NOTHING;
+        }
         worker_count_switch(w);
     }
+    if (item) {
+        next = worker_task_of(self, item);
+    }
     next->budget = WEFT_BUDGET;
-    worker_switch(self, next, kind);
+    return worker_switch(self, next, kind);
 }
 
 void weft__switch_to(struct weft__thread *self, struct weft__runnable *item,
@@ -284,7 +395,7 @@ void weft__switch_to(struct weft__thread *self, struct weft__runnable *item,
     struct weft__task *next = item ? worker_task_of(self, item) : &self->own;
     worker_count_switch(weft__seat(self));
     next->budget = 0;
-    worker_switch(self, next, kind);
+    (void)worker_switch(self, next, kind);
 }
 
 void weft__worker_run(struct weft__thread *self, struct weft__worker *w,
@@ -295,10 +406,11 @@ void weft__worker_run(struct weft__thread *self, struct weft__worker *w,
     task->budget = weft__control ? 0 : WEFT_BUDGET;
     self->task = task;
     self->left_kind = WEFT__LEFT_NOTHING;
+    weft__owntls_switch(NULL, task->tls, self);
     weft__san_leave(&self->base_san, &task->san, false);
-    weft__ctx_switch(&self->base, &task->ctx, NULL);
+    weft__ctx_switch(&self->base, &task->ctx, self);
     weft__san_arrive(&self->base_san);
-    weft__arrive(self);
+    worker_arrive(self);
 }
 
 /* ---- looking for work, on the base stack ---- */
@@ -334,26 +446,37 @@ static struct weft__runnable *worker_rob(struct weft__worker *w, struct weft__wo
     return items[0];
 }
 
-/* The next slot of a worker is taken only from one that has not switched since we came by before:
- * a running worker will come to it by itself, and sooner. */
-static struct weft__runnable *worker_rob_next_slot(struct weft__worker *w,
-                                                   struct weft__worker *victim)
+/* What is private to another seat (its next slot, its batch) is taken only from one that has not
+ * switched since we came by before: a running worker will come to it by itself, and sooner. */
+static struct weft__runnable *worker_raid(struct weft__worker *w, struct weft__worker *victim)
 {
-    uint64_t epoch = a_load(&victim->epoch, relaxed);
-    if (!a_load(&victim->next, relaxed)) {
+    void *items[WEFT_BATCH_MAX + 1];
+    size_t n = 0;
+    uint64_t epoch = weft__stat_read(&victim->epoch);
+    if (!weft__worker_has_private(victim)) {
         return NULL;
     }
     for (unsigned i = 0; i < SPIN_RELAXES; i++) {
         a_relax();
     }
-    if (a_load(&victim->epoch, relaxed) != epoch) {
+    if (weft__stat_read(&victim->epoch) != epoch || !weft__watch_borrow(victim)) {
         return NULL;
     }
-    struct weft__runnable *item = a_xchg(&victim->next, NULL, acquire);
-    if (item) {
-        weft__stat_add(&w->steals, 1);
+    if ((items[n] = a_load(&victim->next, relaxed)) != NULL) {
+        a_store(&victim->next, NULL, relaxed);
+        n++;
     }
-    return item;
+    uint32_t left = a_load(&victim->batch_left, relaxed);
+    for (; left > 0; left--) {
+        items[n++] = victim->batch[victim->batch_end - left];
+    }
+    a_store(&victim->batch_left, 0, relaxed);
+    weft__watch_give_back(victim);
+    for (size_t i = 1; i < n; i++) {
+        weft__worker_push(w, items[i]);
+    }
+    weft__stat_add(&w->steals, n);
+    return n ? items[0] : NULL;
 }
 
 static struct weft__runnable *worker_steal(struct weft__worker *w)
@@ -369,7 +492,7 @@ static struct weft__runnable *worker_steal(struct weft__worker *w)
                 continue;
             }
             if ((item = worker_rob(w, victim)) != NULL ||
-                (is_last && (item = worker_rob_next_slot(w, victim)) != NULL)) {
+                (is_last && (item = worker_raid(w, victim)) != NULL)) {
                 return item;
             }
             if (is_last && worker_fire_timers(w, victim) &&
@@ -413,9 +536,14 @@ static struct weft__runnable *worker_find(struct weft__worker *w)
     struct weft__runtime *rt = w->runtime;
     bool is_searching = false;
     for (;;) {
-        struct weft__runnable *item = NULL;
+        struct weft__runnable *item = w->handed;
+        if (item) {
+            w->handed = NULL;
+            return item;
+        }
         worker_fire_timers(w, w);
-        if (w->turn++ % WEFT_GLOBAL_TURN == 0) {
+        if (w->turns_left <= 0) {
+            w->turns_left = WEFT_GLOBAL_TURN;
             item = weft__inject_take(w);
         }
         if (!item) {

@@ -56,7 +56,7 @@
 #include "base/base.h"
 
 #ifndef DEQUE_CAPACITY
-#define DEQUE_CAPACITY 256 /* models and check builds say 2 or 4 */
+#define DEQUE_CAPACITY 1024 /* models and check builds say 2 or 4 */
 #endif
 
 _Static_assert(DEQUE_CAPACITY >= 2 && (DEQUE_CAPACITY & (DEQUE_CAPACITY - 1)) == 0,
@@ -127,7 +127,15 @@ static inline size_t deque_push_batch(struct weft__deque *d, void *const *items,
 /* Owner only.  False when full: nothing was done.  Orders: as deque_push_batch. */
 static inline bool deque_push(struct weft__deque *d, void *item)
 {
-    return deque_push_batch(d, &item, 1) == 1;
+    uint64_t tail = a_load(&d->tail, relaxed);
+    uint64_t head = a_load(&d->head, acquire);
+
+    WEFT_CHECK(item != NULL);
+    if (tail - head >= DEQUE_CAPACITY)
+        return false;
+    a_store(&d->slots[deque_slot(tail)], item, relaxed);
+    a_store(&d->tail, tail + 1, release);
+    return true;
 }
 
 /* Owner only.  Takes the oldest n items, or fewer if there are fewer. */
@@ -156,6 +164,31 @@ static inline void *deque_take(struct weft__deque *d)
     void *item;
 
     return deque_take_batch(d, &item, 1) == 1 ? item : NULL;
+}
+
+/* Owner only, where there are no thieves at all. */
+static inline void *deque_take_alone(struct weft__deque *d)
+{
+    uint64_t tail = a_load(&d->tail, relaxed);
+    uint64_t head = a_load(&d->head, relaxed);
+
+    if (head == tail)
+        return NULL;
+    a_store(&d->head, head + 1, relaxed);
+    return a_load(&d->slots[deque_slot(head)], relaxed);
+}
+
+/* The same, for one that has been peeked at. */
+static inline void deque_drop_alone(struct weft__deque *d)
+{
+    a_store(&d->head, a_load(&d->head, relaxed) + 1, relaxed);
+}
+
+/* Owner only, where there are no thieves.  The i-th oldest item, NULL when there are fewer. */
+static inline void *deque_peek(struct weft__deque *d, uint64_t i)
+{
+    uint64_t at = a_load(&d->head, relaxed) + i;
+    return at < a_load(&d->tail, relaxed) ? a_load(&d->slots[deque_slot(at)], relaxed) : NULL;
 }
 
 /* Owner only.  Takes the older half (rounded up), at most max: what leaves when it overflows. */

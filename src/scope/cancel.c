@@ -1,12 +1,15 @@
 /* cancel.c - a cancel walks down the tree.
  *
- * Called by whoever cancels a scope: the program, a deadline, a failure, a signal.  Under the
- * locks of the path it sets each scope's word and claims the sleep of every resident task; the
- * sleepers are made ready when the locks are dropped.  It touches nobody's stack and frees
- * nothing: each sleeper's own frame unlinks its node and returns -WEFT_ECANCELED.
+ * Called by whoever cancels a scope: the program, a deadline, a failure, a signal.  It goes down
+ * twice.  First, under the locks of the path, it sets each scope's word.  Then comes a barrier
+ * (core/park.c: what makes it that sleeping costs no fence), and the second time it claims the
+ * sleep of every resident task; the sleepers are made ready when the locks are dropped.  It touches
+ * nobody's stack and frees nothing: each sleeper's own frame unlinks its node and returns
+ * -WEFT_ECANCELED.
  *
  * A scope opened meanwhile is not missed: it takes its word from its parent under the parent's
- * lock, so it is either on the list when we come by or sees the word set.
+ * lock, so it is either on the list when we come by or sees the word set.  A task that sleeps for
+ * the first time meanwhile is not either: it enrolls under the scope's lock, and then looks.
  *
  * The walk keeps its place in the tree itself (parent pointers), so that no depth of nesting can
  * overflow the stack it runs on.
@@ -19,11 +22,15 @@
 struct cancel_walk {
     struct weft__task *woken; /* claimed, to be made ready at the end; linked by run.node */
     bool services;            /* the root of the walk cancels its services, not itself */
+    bool kicks;               /* the second time */
+    bool met_anyone;          /* who may sleep; else there is no second time */
 };
 
 static void cancel_kick(struct cancel_walk *walk, struct weft__task *task)
 {
-    if (weft__claim_cancel(task) == WEFT__CLAIM_MUST_READY) {
+    if (!walk->kicks) {
+        walk->met_anyone = true;
+    } else if (weft__claim_cancel(task) == WEFT__CLAIM_MUST_READY) {
         struct weft__mpsc_node *next = walk->woken ? &walk->woken->run.node : NULL;
         a_store(&task->run.node.next, next, relaxed);
         walk->woken = task;
@@ -39,15 +46,15 @@ static void cancel_ready_all(struct weft__task *task)
     }
 }
 
-static void cancel_kick_tasks(struct cancel_walk *walk, struct weft__scope *s, bool services)
+static void cancel_meet_tasks(struct cancel_walk *walk, struct weft__scope *s, bool services)
 {
     LIST_FOR_EACH(&s->tasks, it) {
         struct weft__task *task = container_of(it, struct weft__task, in_home);
         if (task->service != services) {
             continue;
         }
-        if (task->start) {
-            a_store(&task->start->cancel, 1, seq_cst);
+        if (task->start && !walk->kicks) {
+            a_store(&task->start->cancel, 1, relaxed);
         }
         if (task->scope == s) {
             cancel_kick(walk, task);
@@ -55,21 +62,23 @@ static void cancel_kick_tasks(struct cancel_walk *walk, struct weft__scope *s, b
     }
 }
 
-/* The scope becomes cancelled; its lock is held. */
-static void cancel_mark(struct cancel_walk *walk, struct weft__scope *s)
+/* The scope becomes cancelled, or those who sleep in it are woken; its lock is held. */
+static void cancel_meet(struct cancel_walk *walk, struct weft__scope *s)
 {
-    a_store(&s->cancel, 1, seq_cst); /* pairs with the settler's look at it, see park.c */
+    if (!walk->kicks) {
+        a_store(&s->cancel, 1, release);
+    }
     if (s->owner && !s->inner) {
         cancel_kick(walk, s->owner);
     }
-    cancel_kick_tasks(walk, s, false);
+    cancel_meet_tasks(walk, s, false);
 }
 
-/* Does the cancel of the parent reach this child? */
+/* Does the cancel of the parent reach this child?  The second time, it has: or another one had. */
 static bool cancel_reaches(const struct cancel_walk *walk, const struct weft__scope *top,
                            struct weft__scope *child)
 {
-    if (child->shield || a_load(&child->cancel, relaxed)) {
+    if (child->shield || (a_load(&child->cancel, relaxed) != 0) != walk->kicks) {
         return false;
     }
     bool wants_services = walk->services && child->parent == top;
@@ -95,70 +104,104 @@ static void cancel_walk_down(struct cancel_walk *walk, struct weft__scope *top)
         struct weft__scope *child = container_of(at, struct weft__scope, in_parent);
         at = at->next;
         if (cancel_reaches(walk, top, child)) {
-            lock_take(&child->lock);
-            cancel_mark(walk, child);
+            lock_take_object(&child->lock);
+            cancel_meet(walk, child);
             s = child;
             at = s->children.next;
         }
     }
 }
 
+/* Between the two times.  False: there is nobody to wake. */
+static bool cancel_turn(struct cancel_walk *walk)
+{
+    if (!walk->met_anyone) {
+        return false;
+    }
+    weft__cancel_barrier();
+    walk->kicks = true;
+    return true;
+}
+
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
 {
-    struct cancel_walk walk = {NULL, false};
-    lock_take(&s->lock);
+    struct cancel_walk walk = {.services = false};
+    lock_take_object(&s->lock);
     if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
         a_store(&s->cause, cause, relaxed);
     }
     if (!a_load(&s->cancel, relaxed)) {
-        cancel_mark(&walk, s);
+        cancel_meet(&walk, s);
         cancel_walk_down(&walk, s);
     }
     lock_drop(&s->lock);
-    cancel_ready_all(walk.woken);
+    if (cancel_turn(&walk)) {
+        lock_take_object(&s->lock);
+        cancel_meet(&walk, s);
+        cancel_walk_down(&walk, s);
+        lock_drop(&s->lock);
+        cancel_ready_all(walk.woken);
+    }
+}
+
+static void cancel_go_services(struct cancel_walk *walk, struct weft__scope *s)
+{
+    lock_take_object(&s->lock);
+    a_store(&s->service_cancel, 1, release);
+    cancel_meet_tasks(walk, s, true);
+    cancel_walk_down(walk, s);
+    lock_drop(&s->lock);
 }
 
 void weft__scope_cancel_services(struct weft__scope *s)
 {
-    struct cancel_walk walk = {NULL, true};
-    lock_take(&s->lock);
-    a_store(&s->service_cancel, 1, seq_cst);
-    cancel_kick_tasks(&walk, s, true);
-    cancel_walk_down(&walk, s);
-    lock_drop(&s->lock);
-    cancel_ready_all(walk.woken);
+    struct cancel_walk walk = {.services = true};
+    cancel_go_services(&walk, s);
+    if (cancel_turn(&walk)) {
+        cancel_go_services(&walk, s);
+        cancel_ready_all(walk.woken);
+    }
 }
 
-void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
+static void cancel_go_start(struct cancel_walk *walk, struct weft__scope *s,
+                            struct weft__start *start)
 {
-    struct cancel_walk walk = {NULL, false};
-    lock_take(&s->lock);
-    a_store(&start->cancel, 1, seq_cst);
+    lock_take_object(&s->lock);
+    a_store(&start->cancel, 1, relaxed);
     struct weft__task *task = start->task;
     if (task) {
         WEFT_CHECK(task->start == start);
         if (task->scope == s) {
-            cancel_kick(&walk, task);
+            cancel_kick(walk, task);
         }
         LIST_FOR_EACH(&s->children, it) {
             struct weft__scope *child = container_of(it, struct weft__scope, in_parent);
             if (child->owner == task && !child->shield) {
-                lock_take(&child->lock);
-                cancel_mark(&walk, child);
-                cancel_walk_down(&walk, child);
+                lock_take_object(&child->lock);
+                cancel_meet(walk, child);
+                cancel_walk_down(walk, child);
                 lock_drop(&child->lock);
             }
         }
     }
     lock_drop(&s->lock);
-    cancel_ready_all(walk.woken);
+}
+
+void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start)
+{
+    struct cancel_walk walk = {.services = false};
+    cancel_go_start(&walk, s, start);
+    if (cancel_turn(&walk)) {
+        cancel_go_start(&walk, s, start);
+        cancel_ready_all(walk.woken);
+    }
 }
 
 void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task *, void *),
                        void *arg)
 {
     struct weft__scope *s = top;
-    lock_take(&top->lock);
+    lock_take_object(&top->lock);
     struct weft__list *at = s->children.next;
     LIST_FOR_EACH(&s->tasks, it) {
         visit(container_of(it, struct weft__task, in_home), arg);
@@ -176,7 +219,7 @@ void weft__scope_visit(struct weft__scope *top, void (*visit)(struct weft__task 
             continue;
         }
         s = container_of(at, struct weft__scope, in_parent);
-        lock_take(&s->lock);
+        lock_take_object(&s->lock);
         LIST_FOR_EACH(&s->tasks, it) {
             visit(container_of(it, struct weft__task, in_home), arg);
         }

@@ -4,6 +4,7 @@
  */
 #include "base/panic.h"
 #include "core/clock.h"
+#include "core/watch.h"
 #include "scope/scope.h"
 
 #define DEADLINE_SURE_NS (100 * WEFT_MS)
@@ -37,12 +38,15 @@ void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
         weft__panic("weft_scope_deadline: no runtime runs that could keep the time");
     }
     bool is_past = deadline_is_past(rt, when);
-    lock_take(&s->deadline_lock);
+    lock_take_object(&s->deadline_lock);
     weft__timer_stop(&s->timer);
     a_store(&s->deadline, when, relaxed);
     if (!is_past && when != WEFT_NEVER) {
         s->timer.call = deadline_passed;
         weft__clock_arm(self, rt, &s->timer, when);
+        if (weft__watch_is_slow(rt)) { /* the task may compute until then */
+            weft__watch_mind(rt, when);
+        }
     }
     lock_drop(&s->deadline_lock);
     if (is_past) {

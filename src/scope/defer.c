@@ -73,8 +73,7 @@ static WEFT_NORETURN void defer_end_task(struct weft__task *task)
         weft_scope_cancel((weft_scope *)s);
         (void)weft__scope_close(s, __builtin_return_address(0));
     }
-    weft__owner_ops.finished(task, -WEFT_EPANIC);
-    weft__task_exit(weft__enter());
+    weft__task_exit(weft__owner_ops.finished(task, -WEFT_EPANIC));
 }
 
 void weft_panic(const char *format, ...)

@@ -339,7 +339,6 @@ TASK_TEST(go_bad_requests)
     go_expect_refused(-WEFT_EINVAL, fn, 64 * 1024 + 1, NULL);
     go_expect_refused(-WEFT_EINVAL, fn, 0, &(weft_task_options){.stack_size = 1});
     go_expect_refused(-WEFT_EINVAL, fn, 0, &(weft_task_options){.stack_size = SIZE_MAX});
-    go_expect_refused(-WEFT_ENOTSUP, fn, 0, &(weft_task_options){.own_tls = true});
     go_expect_refused(-WEFT_ENOTSUP, fn, 0, &(weft_task_options){.on = WEFT_PROCESS});
     go_expect_refused(-WEFT_ENOTSUP, fn, 0, &(weft_task_options){.on = (enum weft_on)9});
 }

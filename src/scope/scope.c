@@ -13,18 +13,6 @@
 
 static const struct weft__wait_kind scope_close_kind = {.what = "the tasks of a scope"};
 
-const ATOMIC(uint32_t) *weft__scope_home_word(const struct weft__task *task)
-{
-    struct weft__scope *home = task->home;
-    if (!home) {
-        return NULL; /* a plain thread */
-    }
-    if (task->start) {
-        return &task->start->cancel;
-    }
-    return task->service ? &home->service_cancel : &home->cancel;
-}
-
 /* ---- open ---- */
 
 static void scope_init(struct weft__scope *s, const weft_scope_options *options, const void *site)
@@ -62,7 +50,7 @@ static void scope_init(struct weft__scope *s, const weft_scope_options *options,
  * so that a cancel either finds it on the list or has set the word already. */
 static void scope_link(struct weft__scope *s, struct weft__scope *parent, struct weft__task *owner)
 {
-    lock_take(&parent->lock);
+    lock_take_object(&parent->lock);
     s->parent = parent;
     s->in_run = parent->in_run;
     list_push_back(&parent->children, &s->in_parent);
@@ -156,17 +144,18 @@ static void scope_check_closer(const struct weft__scope *s, const struct weft__t
 static bool scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct weft__thread **self,
                        const void *site)
 {
-    lock_take(&s->lock);
+    lock_take_object(&s->lock);
     while (a_load(count, acquire) > 0) { /* pairs with the count down of the last task */
         struct weft__waiter waiter;
-        weft__waiter_init(&waiter, *self);
+        weft__waiter_init_locked(&waiter, *self);
         weft__waitq_push(&s->closer, &waiter);
         (void)weft__park(self, &(struct weft__parking){.kind = &scope_close_kind,
                                                        .object = s,
                                                        .site = site,
                                                        .lock = &s->lock,
+                                                       .ticket = waiter.ticket,
                                                        .is_uncancellable = true});
-        lock_take(&s->lock);
+        lock_take_object(&s->lock);
     }
     bool is_empty = a_load(&s->alive, relaxed) == 0 && a_load(&s->services, relaxed) == 0;
     lock_drop(&s->lock);
@@ -217,7 +206,7 @@ static void scope_unlink(struct weft__scope *s, struct weft__task *owner)
     struct weft__scope *parent = s->parent;
     bool parent_is_mine = parent && (parent->owner == owner || parent == owner->home);
     if (parent) {
-        lock_take(&parent->lock);
+        lock_take_object(&parent->lock);
         list_remove(&s->in_parent);
         if (parent->inner == s) {
             parent->inner = NULL;
@@ -298,9 +287,9 @@ void weft_scope_shield(weft_scope *scope)
     WEFT_CHECK(s->magic == WEFT__SCOPE_OPEN);
     WEFT_CHECK(s->owner == self->task);
     if (s->parent) {
-        lock_take(&s->parent->lock); /* no outer cancel is on its way in */
+        lock_take_object(&s->parent->lock); /* no outer cancel is on its way in */
     }
-    lock_take(&s->lock);
+    lock_take_object(&s->lock);
     s->shield = true;
     if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
         a_store(&s->cancel, 0, seq_cst);
@@ -343,7 +332,7 @@ size_t weft_scope_errors(const weft_scope *scope, weft_error *ret_errors, size_t
 {
     struct weft__scope *s = weft__scope_of(scope);
     struct weft__thread *self = weft__enter();
-    lock_take(&s->lock);
+    lock_take_object(&s->lock);
     size_t count = s->error_count;
     size_t kept = weft__min(count, (size_t)WEFT_SCOPE_ERRORS_MAX);
     kept = weft__min(kept, n);

@@ -93,7 +93,17 @@ void weft__scope_open(struct weft__scope *s, struct weft__thread *self,
 int weft__scope_close(struct weft__scope *s, const void *site);
 
 /* The word of the task's home: what it reads while it resides there. */
-const ATOMIC(uint32_t) *weft__scope_home_word(const struct weft__task *task);
+static inline const ATOMIC(uint32_t) *weft__scope_home_word(const struct weft__task *task)
+{
+    struct weft__scope *home = task->home;
+    if (!home) {
+        return NULL; /* a plain thread */
+    }
+    if (task->start) {
+        return &task->start->cancel;
+    }
+    return task->service ? &home->service_cancel : &home->cancel;
+}
 
 /* Notes that a task has failed.  Under the lock. */
 void weft__scope_note_error(struct weft__scope *s, const weft_error *error);

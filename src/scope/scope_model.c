@@ -64,6 +64,7 @@ static void models_reset_task(void)
     task->driven = WEFT__BY_THREAD;
     list_init(&task->in_home);
     task->home = &home;
+    a_store(&weft__enter_fences, 1, relaxed); /* as in park_model.c */
     a_store(&sections, 0, relaxed);
     a_store(&is_open, 0, relaxed);
     a_store(&outer_done, 0, relaxed);
@@ -100,6 +101,7 @@ static void models_reset_starting(void)
 /* ---- what they ask of their neighbours ---- */
 
 ATOMIC(uint32_t) weft__forked;
+ATOMIC(uint32_t) weft__fault_mask;
 ATOMIC(uint64_t) weft__foreign_parked;
 ATOMIC(uint32_t) weft__enter_fences;
 ATOMIC(struct weft__runtime *) weft__runtime_now;
@@ -112,6 +114,11 @@ struct weft__thread *weft__self(void)
 struct weft__task *weft__self_task(void)
 {
     return task;
+}
+
+int weft__sys_membarrier(void)
+{
+    return 0;
 }
 
 void weft__ready(struct weft__task *t)
@@ -138,7 +145,7 @@ void weft__panic_sites(const char *what, const char *a_label, const void *a, con
     model_fail("panic: %s", what);
 }
 
-void weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
+struct weft__thread *weft__switch_away(struct weft__thread *self, enum weft__left_kind kind)
 {
     (void)self;
     (void)kind;
@@ -194,6 +201,17 @@ int weft__birth_launch(struct weft__thread *self, struct weft__runtime *rt,
     (void)birth;
     (void)on;
     return -WEFT_ENOMEM;
+}
+
+void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
+{
+    (void)w;
+    (void)item;
+}
+
+void weft__idle_wake(struct weft__runtime *rt)
+{
+    (void)rt;
 }
 
 void weft__runtime_external_end(struct weft__runtime *rt)
@@ -306,7 +324,7 @@ static void task_started_and_gone(void)
 {
     go_begun(task);
     weft_started(NULL);
-    lock_take(&home.lock);
+    lock_take_object(&home.lock);
     list_remove(&task->in_home);
     lock_drop(&home.lock);
     memset(task, 0xee, sizeof *task);
@@ -353,7 +371,7 @@ static void task_opens_without_lock(void)
 {
     scope_init(&outer, &model_options, NULL);
     uint32_t word = a_load(&home.cancel, relaxed);
-    lock_take(&home.lock);
+    lock_take_object(&home.lock);
     outer.owner = task;
     outer.parent = &home;
     list_push_back(&home.children, &outer.in_parent);
@@ -388,10 +406,23 @@ static void task_never_enrols(void)
 /* It wakes the sleepers first, and then says why. */
 static void cancel_home_too_late(void)
 {
-    struct cancel_walk walk = {NULL, false};
-    lock_take(&home.lock);
-    cancel_kick_tasks(&walk, &home, false);
-    a_store(&home.cancel, 1, seq_cst);
+    struct cancel_walk walk = {.kicks = true};
+    lock_take_object(&home.lock);
+    weft__cancel_barrier();
+    cancel_meet_tasks(&walk, &home, false);
+    a_store(&home.cancel, 1, release);
+    lock_drop(&home.lock);
+    cancel_ready_all(walk.woken);
+}
+
+/* It sets the word and looks who sleeps, with nothing in between. */
+static void cancel_home_without_barrier(void)
+{
+    struct cancel_walk walk = {.kicks = false};
+    lock_take_object(&home.lock);
+    cancel_meet(&walk, &home);
+    walk.kicks = true;
+    cancel_meet(&walk, &home);
     lock_drop(&home.lock);
     cancel_ready_all(walk.woken);
 }
@@ -421,18 +452,19 @@ static const struct model models[] = {
                  task_never_enrols, cancel_home),
     MODEL_BROKEN("scope_word_too_late", "a task that parks between the walk and the word sleeps on",
                  models_reset_enrolled, NULL, task_sleeps, cancel_home_too_late),
+    MODEL_BROKEN("scope_without_barrier", "the word and the sleep pass each other",
+                 models_reset_enrolled, NULL, task_sleeps, cancel_home_without_barrier),
 };
 
 #define BY_PARK "park_model.c has the wakers that need it, or says why it stands"
 
 static const struct model_spared spared[] = {
     {"weft__park_arm", "&task->wait", "release -> relaxed", BY_PARK},
-    {"park_is_cancelled", "word", "seq_cst -> acquire", BY_PARK},
-    {"weft__park_settle", "&task->wait", "seq_cst -> acq_rel", BY_PARK},
-    {"weft__park_settle", "&task->wait", "failure acquire -> relaxed", BY_PARK},
+    {"weft__enter", "", "seq_cst -> acq_rel", "watch_model.c has the seat that needs it"},
+    {"park_settle_word", "&task->wait", "acq_rel -> release", BY_PARK},
+    {"park_settle_word", "&task->wait", "failure acquire -> relaxed", BY_PARK},
     {"weft__claim", "&task->wait", "acquire -> relaxed", BY_PARK},
-    {"weft__claim", "&task->wait", "seq_cst -> acq_rel", BY_PARK},
-    {"weft__claim", "&task->wait", "failure acquire -> relaxed", BY_PARK},
+    {"wait_swap", "&task->wait", "acq_rel -> acquire", BY_PARK},
     {"weft__park", "&task->wait", "acquire -> relaxed", BY_PARK},
 };
 

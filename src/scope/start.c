@@ -27,7 +27,7 @@ static void start_tell(struct weft__start *start)
 static struct weft__start *start_detach(struct weft__task *task)
 {
     struct weft__scope *home = task->home;
-    lock_take(&home->lock);
+    lock_take_object(&home->lock);
     struct weft__start *start = task->start;
     task->start = NULL;
     start->task = NULL; /* it may end before a starter who was cancelled looks for it */
@@ -47,7 +47,7 @@ void weft_started(void *value)
     }
     if (task->home && task->start) {
         struct weft__start *start = start_detach(task);
-        lock_take(&start->lock);
+        lock_take_object(&start->lock);
         start->has_started = true;
         start->value = value;
         start_tell(start);
@@ -61,7 +61,7 @@ bool weft__start_ended(struct weft__task *task, int rc)
         return false;
     }
     struct weft__start *start = start_detach(task);
-    lock_take(&start->lock);
+    lock_take_object(&start->lock);
     start->has_ended = true;
     start->rc = rc;
     start_tell(start);
@@ -73,20 +73,21 @@ static int start_wait(struct weft__start *start, struct weft__thread **self, boo
                       const void *site)
 {
     struct weft__waiter waiter;
-    lock_take(&start->lock);
+    lock_take_object(&start->lock);
     if (start->has_started || start->has_ended) {
         lock_drop(&start->lock);
         return 0;
     }
-    weft__waiter_init(&waiter, *self);
+    weft__waiter_init_locked(&waiter, *self);
     weft__waitq_push(&start->starter, &waiter);
     int rc = weft__park(self, &(struct weft__parking){.kind = &start_kind,
                                                       .object = start,
                                                       .site = site,
                                                       .lock = &start->lock,
+                                                      .ticket = waiter.ticket,
                                                       .is_uncancellable = is_firm});
     if (rc < 0) {
-        lock_take(&start->lock);
+        lock_take_object(&start->lock);
         weft__waitq_remove(&start->starter, &waiter);
         lock_drop(&start->lock);
     }
