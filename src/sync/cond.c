@@ -27,9 +27,9 @@ _Static_assert(_Alignof(struct cond) <= _Alignof(weft_cond), "lies well in its p
 
 static const struct weft__wait_kind cond_kind = {.what = "condition"};
 
-static struct cond *cond_of(weft_cond *cond)
+static struct cond *cond_of(const weft_cond *cond)
 {
-    return (struct cond *)(void *)cond;
+    return (struct cond *)(uintptr_t)cond;
 }
 
 static bool cond_is_waited_for(struct cond *c)
@@ -71,7 +71,7 @@ int weft_cond_wait(weft_cond *cond, weft_mutex *mutex)
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
-    lock_take(&c->gate.lock);
+    lock_take_object(&c->gate.lock);
     cond_bind(c, mutex, site);
     weft__gate_queue(&c->gate, &waiter, self, site);
     struct weft__task *next = weft__mutex_let_go(mutex, self->task);
@@ -109,6 +109,15 @@ void weft_cond_broadcast(weft_cond *cond)
     weft__gate_claim_all(&c->gate, &chain);
     weft__waitq_ready_chain(chain);
     weft__leave(self);
+}
+
+void weft_cond_stats(const weft_cond *cond, weft_cond_counts *ret)
+{
+    struct weft__gate *gate = &cond_of(cond)->gate;
+    *ret = (weft_cond_counts){.waits = weft__stat_read(&gate->waits),
+                              .wakes = weft__stat_read(&gate->wakes),
+                              .cancels = weft__stat_read(&gate->cancels),
+                              .waiting = weft__gate_waiting(gate)};
 }
 
 void weft_cond_fini(weft_cond *cond)

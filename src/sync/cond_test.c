@@ -218,6 +218,30 @@ TASK_TEST(t20_cancelled_wait_holds_the_mutex)
     weft_mutex_fini(&p.mutex);
 }
 
+/* One is signalled, and one cancelled. */
+TASK_TEST(cond_stats_count)
+{
+    struct cond_probe p = {0};
+    weft_cond_counts counts;
+    weft_scope_open(&p.scope);
+    probe_go(&p.scope, cond_wait_once, &p);
+    probe_settle();
+    probe_go(&p.scope, cond_wait_once, &p);
+    probe_settle();
+    weft_cond_stats(&p.cond, &counts);
+    EXPECT_EQ(counts.waiting, 2);
+    weft_cond_signal(&p.cond);
+    weft_scope_cancel(&p.scope);
+    EXPECT_EQ(weft_scope_close(&p.scope), -WEFT_ECANCELED);
+    weft_cond_stats(&p.cond, &counts);
+    EXPECT_EQ(counts.waits, 2);
+    EXPECT_EQ(counts.wakes, 1);
+    EXPECT_EQ(counts.cancels, 1);
+    EXPECT_EQ(counts.waiting, 0);
+    weft_cond_fini(&p.cond);
+    weft_mutex_fini(&p.mutex);
+}
+
 TASK_TEST(cond_refuses_in_a_cancelled_scope)
 {
     struct cond_probe p = {0};

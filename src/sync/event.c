@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "core/worker.h"
 #include "sync/gate.h"
 #include "weft/sync.h"
 
@@ -34,20 +33,6 @@ int weft_event_wait(weft_event *event)
     return weft__gate_wait(event_of(event), &event_kind, __builtin_return_address(0));
 }
 
-static WEFT_NOINLINE void event_set_slowly(struct weft__gate *gate, uint64_t w)
-{
-    struct weft__thread *self = weft__enter();
-    struct weft__waiter *chain = NULL;
-    do {
-        if (w & GATEWORD_WAITED) {
-            weft__gate_claim_all(gate, &chain);
-            w = a_load(&gate->word, relaxed);
-        }
-    } while ((w & GATEWORD_WAITED) || !gateword_replace(&gate->word, &w, EVENT_SET));
-    weft__waitq_ready_chain(chain);
-    weft__leave(self);
-}
-
 void weft_event_set(weft_event *event)
 {
     struct weft__gate *gate = event_of(event);
@@ -58,7 +43,7 @@ void weft_event_set(weft_event *event)
             return;
         }
     }
-    event_set_slowly(gate, w);
+    weft__gate_open(gate, w, EVENT_SET);
 }
 
 void weft_event_clear(weft_event *event)
@@ -71,6 +56,16 @@ bool weft_event_is_set(const weft_event *event)
 {
     weft__control_point(WEFT__DEED_EVENT_LOOK, event, __builtin_return_address(0));
     return weft__control_seen(event_lets_pass(weft__gate_value(event_of(event))));
+}
+
+void weft_event_stats(const weft_event *event, weft_event_counts *ret)
+{
+    struct weft__gate *gate = event_of(event);
+    *ret = (weft_event_counts){.waits = weft__stat_read(&gate->waits),
+                               .wakes = weft__stat_read(&gate->wakes),
+                               .cancels = weft__stat_read(&gate->cancels),
+                               .waiting = weft__gate_waiting(gate),
+                               .is_set = event_lets_pass(weft__gate_value(gate))};
 }
 
 void weft_event_fini(weft_event *event)

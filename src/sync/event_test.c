@@ -119,6 +119,32 @@ TASK_TEST(event_refuses_in_a_cancelled_scope)
     EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
 }
 
+/* One wait is ended by a set, and one by a cancel. */
+TASK_TEST(event_stats_count)
+{
+    struct event_probe p = {.rc = 1};
+    weft_event_counts counts;
+    weft_scope_open(&p.scope);
+    probe_go(&p.scope, event_wait_twice, &p);
+    probe_settle();
+    weft_event_stats(&p.event, &counts);
+    EXPECT_EQ(counts.waiting, 1);
+    EXPECT(!counts.is_set);
+    weft_event_set(&p.event);
+    probe_settle();
+    weft_event_stats(&p.event, &counts);
+    EXPECT_EQ(counts.waits, 1);
+    EXPECT_EQ(counts.wakes, 1);
+    EXPECT_EQ(counts.waiting, 0);
+    EXPECT(counts.is_set);
+    weft_scope_cancel(&p.scope);
+    EXPECT_EQ(weft_scope_close(&p.scope), -WEFT_ECANCELED);
+    weft_event_stats(&p.never, &counts);
+    EXPECT_EQ(counts.waits, 1);
+    EXPECT_EQ(counts.cancels, 1);
+    EXPECT_EQ(counts.waiting, 0);
+}
+
 /* Set, then cancelled before the waiter runs: 0, and the next call is cancelled. */
 TASK_TEST(t12_set_then_cancel)
 {

@@ -5,6 +5,7 @@
 #ifndef WEFT_SYNC_GATE_H
 #define WEFT_SYNC_GATE_H
 
+#include "base/stat.h"
 #include "core/waitq.h"
 #include "sync/gateword.h"
 
@@ -13,6 +14,7 @@ struct weft__gate {
     ATOMIC(uint64_t) word;
     struct weft__lock lock; /* of the queue */
     struct weft__waitq waiters;
+    struct weft__stat waits, wakes, cancels; /* under the lock */
 };
 
 struct weft__gate_kind {
@@ -42,6 +44,23 @@ int weft__gate_park(struct weft__gate *gate, struct weft__waiter *waiter,
 
 /* Never sleeps.  Wakes the longest-waiting one.  False: nobody waits any more. */
 bool weft__gate_wake_one(struct weft__gate *gate);
+
+/* Never sleeps.  Opens it: the word becomes `value`, and all who wait are woken.  w is what it was.
+ * The caller is not inside. */
+void weft__gate_open(struct weft__gate *gate, uint64_t w, uint64_t value);
+
+/* The length of a chain that claim_all gave. */
+static inline uint64_t weft__waiter_count(const struct weft__waiter *first)
+{
+    uint64_t n = 0;
+    for (; first; first = first->next) {
+        n++;
+    }
+    return n;
+}
+
+/* Never sleeps.  How many wait now. */
+uint64_t weft__gate_waiting(struct weft__gate *gate);
 
 /* Never sleeps.  Claims all, whom the caller must make ready: weft__waitq_ready_chain.  The caller
  * is inside. */

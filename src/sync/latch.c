@@ -80,6 +80,16 @@ uint32_t weft_latch_left(const weft_latch *latch)
     return (uint32_t)weft__gate_value(latch_of(latch));
 }
 
+void weft_latch_stats(const weft_latch *latch, weft_latch_counts *ret)
+{
+    struct weft__gate *gate = latch_of(latch);
+    *ret = (weft_latch_counts){.waits = weft__stat_read(&gate->waits),
+                               .wakes = weft__stat_read(&gate->wakes),
+                               .cancels = weft__stat_read(&gate->cancels),
+                               .waiting = weft__gate_waiting(gate),
+                               .left = weft__gate_value(gate)};
+}
+
 void weft_latch_fini(weft_latch *latch)
 {
     if (latch) {

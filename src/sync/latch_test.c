@@ -116,6 +116,27 @@ TASK_TEST(latch_wait_is_cancelled)
     weft_latch_fini(&p.latch);
 }
 
+TASK_TEST(latch_stats_count)
+{
+    struct latch_probe p = {.latch = WEFT_LATCH_INIT(2)};
+    weft_latch_counts counts;
+    weft_scope_open(&p.scope);
+    probe_go(&p.scope, latch_try_to_wait, &p);
+    probe_go(&p.scope, latch_try_to_wait, &p);
+    probe_settle();
+    weft_latch_stats(&p.latch, &counts);
+    EXPECT_EQ(counts.waiting, 2);
+    EXPECT_EQ(counts.left, 2);
+    weft_latch_down(&p.latch, 2);
+    EXPECT_EQ(weft_scope_close(&p.scope), 0);
+    weft_latch_stats(&p.latch, &counts);
+    EXPECT_EQ(counts.waits, 2);
+    EXPECT_EQ(counts.wakes, 2);
+    EXPECT_EQ(counts.waiting, 0);
+    EXPECT_EQ(counts.left, 0);
+    weft_latch_fini(&p.latch);
+}
+
 static void latch_race_down_cancel(int rounds)
 {
     struct weft__rng rng;

@@ -23,6 +23,7 @@
 #include "sync/mutex.h"
 
 #include "base/panic.h"
+#include "base/stat.h"
 #include "base/text.h"
 #include "core/clock.h"
 #include "core/task.h"
@@ -41,6 +42,8 @@ struct mutex {
     ATOMIC(const void *) site; /* where it was taken last; for reports */
     struct weft__lock lock;    /* of the queue */
     struct weft__waitq waiters;
+    struct weft__stat locks;   /* the owner's */
+    struct weft__stat waits, wakes, handed_over, cancels; /* under the queue's lock */
 };
 
 /* On the sleeper's stack; under the queue's lock while queued, the waker's from claim to ready. */
@@ -104,7 +107,47 @@ void weft__mutex_check_held(const weft_mutex *mutex, const struct weft__task *ta
     }
 }
 
+const struct weft__task *weft__mutex_holder(const weft_mutex *mutex)
+{
+    return mutex_holder(mutex);
+}
+
 /* ---- taking ---- */
+
+/* It is the caller's now. */
+static inline void mutex_note(struct mutex *m, const void *site, bool tried)
+{
+    a_store(&m->site, site, relaxed);
+    weft__stat_add(&m->locks, 1);
+    weft__control_mutex_taken(m, tried);
+}
+
+/* What lock comes to nearly always: takes it if it is free and unwaited for, without entering, as
+ * nothing of the seat is touched.  The budget is counted all the same, and with its last operation,
+ * or when the caller is cancelled, there is more to do. */
+static inline bool mutex_take_quickly(struct mutex *m)
+{
+    weft__san_hide();
+    struct weft__task *task = weft__self()->task;
+    const ATOMIC(uint32_t) *cancel = task->cancel;
+    uintptr_t w = 0;
+    bool took = task->budget > 1 && !(cancel && a_load(cancel, relaxed)) &&
+                a_cas(&m->word, &w, mutex_word_of(task), acquire, relaxed);
+    if (took) { /* pairs with the releases in mutexword.h */
+        task->budget--;
+    }
+    weft__san_show();
+    return took;
+}
+
+/* The calling task, for what does not enter. */
+static inline struct weft__task *mutex_caller(void)
+{
+    weft__san_hide();
+    struct weft__task *task = weft__self()->task;
+    weft__san_show();
+    return task;
+}
 
 /* The holder may be about to let go, if it runs: that is likely only when nobody waits yet, and
  * when each worker has a CPU. */
@@ -148,26 +191,29 @@ static int mutex_sleep(struct mutex *m, struct weft__thread **self, struct mutex
                        bool is_uncancellable)
 {
     struct weft__task *task = (*self)->task;
-    weft__waiter_init(&mw->waiter, *self);
+    weft__waiter_init_locked(&mw->waiter, *self);
     if (mw->passes) {
         mutex_push_front(&m->waiters, &mw->waiter);
     } else {
         weft__waitq_push(&m->waiters, &mw->waiter);
     }
+    weft__stat_add(&m->waits, 1);
     int rc = weft__park(self, &(struct weft__parking){.kind = &mutex_kind,
                                                       .object = m,
                                                       .site = mw->site,
                                                       .lock = &m->lock,
+                                                      .ticket = mw->waiter.ticket,
                                                       .is_uncancellable = is_uncancellable});
     WEFT_CHECK((*self)->task == task);
     if (rc < 0) {
-        lock_take(&m->lock);
+        lock_take_object(&m->lock);
         if (mw->waiter.queued) {
             weft__waitq_remove(&m->waiters, &mw->waiter);
             if (weft__waitq_is_empty(&m->waiters)) {
                 mutexword_unwait(&m->word);
             }
         }
+        weft__stat_add(&m->cancels, 1);
         lock_drop(&m->lock);
     }
     return rc;
@@ -183,7 +229,7 @@ static WEFT_NOINLINE int mutex_take_slowly(struct mutex *m, struct weft__thread 
         return 0;
     }
     for (;;) {
-        lock_take(&m->lock);
+        lock_take_object(&m->lock);
         if (mutexword_take_or_wait(&m->word, me, mine)) {
             lock_drop(&m->lock);
             return 0;
@@ -221,13 +267,15 @@ static struct weft__task *mutex_let_go_slowly(struct mutex *m, uintptr_t w)
         if (mutexword_let_go(&m->word, w)) {
             return NULL;
         }
-        lock_take(&m->lock);
+        lock_take_object(&m->lock);
         struct weft__waiter *waiter = weft__waitq_claim(&m->waiters);
         bool more = !weft__waitq_is_empty(&m->waiters);
         if (waiter) {
             struct weft__task *task = waiter->task;
             struct mutex_waiter *mw = container_of(waiter, struct mutex_waiter, waiter);
             mw->is_owner = mutex_was_passed_long(mw);
+            weft__stat_add(&m->wakes, 1);
+            weft__stat_add(&m->handed_over, mw->is_owner);
             if (mw->is_owner) {
                 mutexword_hand_over(&m->word, mutex_word_of(task), more);
             } else {
@@ -259,8 +307,92 @@ void weft__mutex_retake(weft_mutex *mutex, struct weft__thread **self, const voi
         int rc = mutex_take_slowly(m, self, site, true);
         WEFT_CHECK(rc == 0);
     }
-    a_store(&m->site, site, relaxed);
-    weft__control_mutex_taken(mutex, false);
+    mutex_note(m, site, false);
+}
+
+
+static WEFT_NOINLINE int mutex_lock_slowly(weft_mutex *mutex, const char *call, const void *site)
+{
+    struct mutex *m = mutex_of(mutex);
+    struct weft__thread *self = weft__op_begin(WEFT__DEED_MUTEX_LOCK, mutex, site);
+    if (weft__op_cancelled(self)) {
+        return weft__op_refuse(self);
+    }
+    uintptr_t me = mutex_word_of(self->task), w = 0;
+    int rc = 0;
+    if (!mutexword_take(&m->word, &w, me, 0)) {
+        if (mutexword_owner(w) == me) {
+            mutex_panic(mutex, call, "locked again at", site);
+        }
+        rc = mutex_take_slowly(m, &self, site, false);
+    }
+    if (rc == 0) {
+        mutex_note(m, site, false);
+    }
+    weft__leave(self);
+    return rc;
+}
+
+int weft__mutex_lock(weft_mutex *mutex, const char *call, const void *site)
+{
+    return mutex_lock_slowly(mutex, call, site);
+}
+
+int weft__mutex_try_lock(weft_mutex *mutex, const void *site)
+{
+    struct mutex *m = mutex_of(mutex);
+    uintptr_t w = 0;
+    weft__control_point(WEFT__DEED_MUTEX_TRY_LOCK, mutex, site);
+    if (!mutexword_take(&m->word, &w, mutex_word_of(mutex_caller()), 0)) {
+        return weft__control_result(-WEFT_EAGAIN);
+    }
+    mutex_note(m, site, true);
+    return 0;
+}
+
+static WEFT_NOINLINE void mutex_unlock_slowly(weft_mutex *mutex, uintptr_t me, uintptr_t w,
+                                              const char *call, const void *site)
+{
+    if (WEFT_UNLIKELY(mutexword_owner(w) != me)) {
+        mutex_panic(mutex, call, "unlocked at", site);
+    }
+    struct weft__thread *self = weft__enter();
+    struct weft__task *next = mutex_let_go_slowly(mutex_of(mutex), w);
+    if (next) {
+        weft__ready(next);
+    }
+    weft__leave(self);
+}
+
+/* *w is the caller's word, and becomes what is there.  From here on the mutex may be gone. */
+static inline bool mutex_free(struct mutex *m, uintptr_t *w)
+{
+    return a_cas(&m->word, w, 0, release, relaxed); /* pairs with the acquire in mutexword_take */
+}
+
+void weft__mutex_unlock(weft_mutex *mutex, const char *call, const void *site)
+{
+    weft__control_point(WEFT__DEED_MUTEX_UNLOCK, mutex, site);
+    uintptr_t me = mutex_word_of(mutex_caller()), w = me;
+    if (WEFT_UNLIKELY(!mutex_free(mutex_of(mutex), &w))) {
+        mutex_unlock_slowly(mutex, me, w, call, site);
+    }
+}
+
+void weft__mutex_fini(const weft_mutex *mutex, const char *call, const void *site)
+{
+    uintptr_t w = a_load(&mutex_of(mutex)->word, acquire);
+    char what[96];
+    struct weft__text text;
+    if (mutexword_owner(w) != 0) {
+        mutex_panic(mutex, call, "destroyed at", site);
+    }
+    if (w != 0) {
+        weft__text_init(&text, what, sizeof what);
+        weft__text_add(&text, "%s: a task still waits for the mutex", call);
+        weft__panic_sites(what, "destroyed at", site, "last locked at",
+                          a_load(&mutex_of(mutex)->site, relaxed));
+    }
 }
 
 /* ---- public ---- */
@@ -271,74 +403,48 @@ void weft_mutex_init(weft_mutex *mutex)
     lock_init(&mutex_of(mutex)->lock, WEFT_RANK_WAITQ);
 }
 
+/* The return address is asked for where it is used: it need not be kept across the call inside. */
 int weft_mutex_lock(weft_mutex *mutex)
 {
-    const void *site = __builtin_return_address(0);
     struct mutex *m = mutex_of(mutex);
-    struct weft__thread *self = weft__op_begin(WEFT__DEED_MUTEX_LOCK, mutex, site);
-    if (weft__op_cancelled(self)) {
-        return weft__op_refuse(self);
+    if (WEFT_UNLIKELY(!mutex_take_quickly(m))) {
+        return mutex_lock_slowly(mutex, "weft_mutex_lock", __builtin_return_address(0));
     }
-    uintptr_t me = mutex_word_of(self->task), w = 0;
-    int rc = 0;
-    if (WEFT_UNLIKELY(!mutexword_take(&m->word, &w, me, 0))) {
-        if (mutexword_owner(w) == me) {
-            mutex_panic(mutex, "weft_mutex_lock", "locked again at", site);
-        }
-        rc = mutex_take_slowly(m, &self, site, false);
-    }
-    if (rc == 0) {
-        a_store(&m->site, site, relaxed);
-        weft__control_mutex_taken(mutex, false);
-    }
-    weft__leave(self);
-    return rc;
+    mutex_note(m, __builtin_return_address(0), false);
+    return 0;
 }
 
 int weft_mutex_try_lock(weft_mutex *mutex)
 {
-    struct mutex *m = mutex_of(mutex);
-    uintptr_t w = 0;
-    weft__control_point(WEFT__DEED_MUTEX_TRY_LOCK, mutex, __builtin_return_address(0));
-    if (!mutexword_take(&m->word, &w, mutex_word_of(weft__self_task()), 0)) {
-        return weft__control_result(-WEFT_EAGAIN);
-    }
-    a_store(&m->site, __builtin_return_address(0), relaxed);
-    weft__control_mutex_taken(mutex, true);
-    return 0;
+    return weft__mutex_try_lock(mutex, __builtin_return_address(0));
 }
 
 void weft_mutex_unlock(weft_mutex *mutex)
 {
+    if (WEFT_UNLIKELY(weft__control != NULL)) {
+        weft__control_meet(WEFT__DEED_MUTEX_UNLOCK, mutex, NULL, __builtin_return_address(0));
+    }
+    uintptr_t me = mutex_word_of(mutex_caller()), w = me;
+    if (WEFT_UNLIKELY(!mutex_free(mutex_of(mutex), &w))) {
+        mutex_unlock_slowly(mutex, me, w, "weft_mutex_unlock", __builtin_return_address(0));
+    }
+}
+
+void weft_mutex_stats(const weft_mutex *mutex, weft_mutex_counts *ret)
+{
     struct mutex *m = mutex_of(mutex);
-    weft__control_point(WEFT__DEED_MUTEX_UNLOCK, mutex, __builtin_return_address(0));
-    uintptr_t me = mutex_word_of(weft__self_task()), w = me;
-    if (WEFT_LIKELY(a_cas(&m->word, &w, 0, release, relaxed))) {
-        return; /* pairs with the acquire in mutexword_take; from here on the mutex may be gone */
-    }
-    if (WEFT_UNLIKELY(mutexword_owner(w) != me)) {
-        mutex_panic(mutex, "weft_mutex_unlock", "unlocked at", __builtin_return_address(0));
-    }
-    struct weft__thread *self = weft__enter();
-    struct weft__task *next = mutex_let_go_slowly(m, w);
-    if (next) {
-        weft__ready(next);
-    }
-    weft__leave(self);
+    uint64_t ended = weft__stat_read(&m->wakes) + weft__stat_read(&m->cancels);
+    uint64_t waits = weft__stat_read(&m->waits);
+    *ret = (weft_mutex_counts){.locks = weft__stat_read(&m->locks),
+                               .waits = waits,
+                               .handed_over = weft__stat_read(&m->handed_over),
+                               .cancels = weft__stat_read(&m->cancels),
+                               .waiting = waits > ended ? waits - ended : 0};
 }
 
 void weft_mutex_fini(weft_mutex *mutex)
 {
-    const void *site = __builtin_return_address(0);
-    if (!mutex) {
-        return;
-    }
-    uintptr_t w = a_load(&mutex_of(mutex)->word, acquire);
-    if (mutexword_owner(w) != 0) {
-        mutex_panic(mutex, "weft_mutex_fini", "destroyed at", site);
-    }
-    if (w != 0) {
-        weft__panic_sites("weft_mutex_fini: a task still waits for the mutex", "destroyed at", site,
-                          "last locked at", a_load(&mutex_of(mutex)->site, relaxed));
+    if (mutex) {
+        weft__mutex_fini(mutex, "weft_mutex_fini", __builtin_return_address(0));
     }
 }

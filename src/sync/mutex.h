@@ -1,4 +1,4 @@
-/* mutex.h - what a condition needs of a mutex.
+/* mutex.h - what a condition and a recursive mutex need of a mutex.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,5 +18,14 @@ struct weft__task *weft__mutex_let_go(weft_mutex *mutex, const struct weft__task
 
 /* Sleeps.  Takes it, cancelled or not.  The caller is inside. */
 void weft__mutex_retake(weft_mutex *mutex, struct weft__thread **self, const void *site);
+
+/* As the public calls, for one of another name. */
+int weft__mutex_lock(weft_mutex *mutex, const char *call, const void *site);
+int weft__mutex_try_lock(weft_mutex *mutex, const void *site);
+void weft__mutex_unlock(weft_mutex *mutex, const char *call, const void *site);
+void weft__mutex_fini(const weft_mutex *mutex, const char *call, const void *site);
+
+/* NULL: nobody.  Another one's answer may be old at once; one's own is not. */
+const struct weft__task *weft__mutex_holder(const weft_mutex *mutex);
 
 #endif

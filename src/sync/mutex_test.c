@@ -229,6 +229,32 @@ TASK_TEST(mutex_is_handed_over_after_1_ms)
     EXPECT_EQ(weft_scope_close(&p.scope), 0);
 }
 
+TASK_TEST(mutex_stats_count)
+{
+    struct mutex_probe p = {0};
+    weft_mutex_counts counts;
+    weft_scope_open(&p.scope);
+    EXPECT_EQ(weft_mutex_lock(&p.mutex), 0);
+    for (int i = 0; i < 3; i++) {
+        probe_go(&p.scope, mutex_note_order, &p);
+        probe_settle();
+    }
+    weft_mutex_stats(&p.mutex, &counts);
+    EXPECT_EQ(counts.locks, 1);
+    EXPECT_EQ(counts.waits, 3);
+    EXPECT_EQ(counts.waiting, 3);
+    weft_mutex_unlock(&p.mutex);
+    EXPECT_EQ(weft_scope_close(&p.scope), 0);
+    EXPECT_EQ(weft_mutex_try_lock(&p.mutex), 0);
+    weft_mutex_unlock(&p.mutex);
+    weft_mutex_stats(&p.mutex, &counts);
+    EXPECT_EQ(counts.locks, 5);
+    EXPECT(counts.waits >= 3);
+    EXPECT_EQ(counts.cancels, 0);
+    EXPECT_EQ(counts.waiting, 0);
+    weft_mutex_fini(&p.mutex);
+}
+
 /* ---- cancel ---- */
 
 static int mutex_try_to_take(void *arg)

@@ -269,10 +269,87 @@ TASK_TEST_REAL(sem_may_be_freed_by_the_waiter)
 
 /* ---- misuse ---- */
 
+static weft_sem sem_bounded_static = WEFT_SEM_BOUNDED_INIT(1, 2);
+
+TEST(sem_bounded_takes_no_more_than_its_bound)
+{
+    weft_sem sem;
+    weft_sem_counts counts;
+    memset(&sem, 0xff, sizeof sem);
+    weft_sem_init_bounded(&sem, 2, 2);
+    weft_sem_stats(&sem, &counts);
+    EXPECT_EQ(counts.max, 2);
+    EXPECT_EQ(counts.units, 2);
+    EXPECT_EQ(weft_sem_wait(&sem), 0);
+    weft_sem_post(&sem);
+    EXPECT_EQ(weft_sem_value(&sem), 2);
+    weft_sem_fini(&sem);
+    weft_sem_stats(&sem_bounded_static, &counts);
+    EXPECT_EQ(counts.max, 2);
+    EXPECT_EQ(counts.units, 1);
+    weft_sem_post(&sem_bounded_static);
+    EXPECT_EQ(weft_sem_value(&sem_bounded_static), 2);
+    weft_sem_stats(&sem_static, &counts);
+    EXPECT_EQ(counts.max, WEFT_SEM_MAX);
+}
+
+TASK_TEST(sem_stats_count_waits)
+{
+    struct sem_probe p = {.sem = WEFT_SEM_INIT(1)};
+    weft_sem_counts counts;
+    weft_scope_open(&p.scope);
+    for (int i = 0; i < 3; i++) {
+        probe_go(&p.scope, sem_try_to_take, &p);
+        probe_settle();
+    }
+    weft_sem_stats(&p.sem, &counts);
+    EXPECT_EQ(counts.waits, 2);
+    EXPECT_EQ(counts.waiting, 2);
+    weft_sem_post(&p.sem);
+    weft_scope_cancel(&p.scope);
+    EXPECT_EQ(weft_scope_close(&p.scope), -WEFT_ECANCELED);
+    weft_sem_stats(&p.sem, &counts);
+    EXPECT_EQ(counts.waits, 2);
+    EXPECT_EQ(counts.wakes, 1);
+    EXPECT_EQ(counts.cancels, 1);
+    EXPECT_EQ(counts.waiting, 0);
+    weft_sem_fini(&p.sem);
+}
+
+PANIC_TEST(sem_more_than_its_bound_panics, "weft_sem_init_bounded: 3 units of at most 2")
+{
+    weft_sem sem;
+    weft_sem_init_bounded(&sem, 3, 2);
+}
+
 PANIC_TEST(sem_overflow_panics, "weft_sem_post: more than 4294967295 units")
 {
     weft_sem sem = WEFT_SEM_INIT(WEFT_SEM_MAX);
     weft_sem_post(&sem);
+}
+
+static __attribute__((noinline)) void sem_site_post(void)
+{
+    weft_sem_post(&sem_bounded_static);
+    a_compiler_fence();
+}
+
+static __attribute__((noinline)) void sem_site_post_again(void)
+{
+    weft_sem_post(&sem_bounded_static);
+    a_compiler_fence();
+}
+
+static void sem_misuse_post(void)
+{
+    sem_site_post();
+    sem_site_post_again();
+}
+
+TEST(sem_post_beyond_the_bound_panics)
+{
+    probe_panics(sem_misuse_post, "weft_sem_post: more than 2 units",
+                 "posted at  sem_site_post_again", "posted before at  sem_site_post");
 }
 
 static __attribute__((noinline)) int sem_site_wait(void *arg)

@@ -1,8 +1,8 @@
 /* sync_model.c - every interleaving of lockers, wakers and cancellers on the words of this room.
  *
  * The steps of the words are the real ones (mutexword.h, gateword.h).  Around them stands, in
- * small, what mutex.c, gate.c and core/park.c do: a queue under a lock, sleeps that have one
- * winner, a canceller.  The queue is one number, the oldest waiter in its lowest digit.
+ * small, what mutex.c and gate.c do, and in queue_probe.h what core/park.c does: a queue under a
+ * lock, sleeps that have one winner, a canceller.
  *
  * Freed memory: who may free it writes POISON over the word and the lock; a step that comes later
  * shows in the end.
@@ -11,15 +11,12 @@
  */
 #include "sync/gateword.h"
 #include "sync/mutexword.h"
-#include "tests/model.h"
-
-enum { AWAKE, PARKED, WOKEN, CANCELED };
-enum { TASKS = 3, DIGIT = 4, POISON = 0x5a };
+#include "sync/queue_probe.h"
 
 static ATOMIC(uintptr_t) mutex;
 static ATOMIC(uint64_t) gate;
-static ATOMIC(uint32_t) queue, queue_lock, user_lock;
-static ATOMIC(uint32_t) wait[TASKS], ready[TASKS], cancelled[TASKS], passes[TASKS], owner[TASKS];
+static ATOMIC(uint32_t) queue, user_lock;
+static ATOMIC(uint32_t) passes[TASKS], owner[TASKS];
 static ATOMIC(uint32_t) inside, value, done[TASKS];
 static uint32_t taken[TASKS];
 
@@ -28,115 +25,16 @@ static void models_reset(void)
     a_store(&mutex, 0, relaxed);
     a_store(&gate, 0, relaxed);
     a_store(&queue, 0, relaxed);
-    a_store(&queue_lock, 0, relaxed);
+    sleeps_reset();
     a_store(&user_lock, 0, relaxed);
     a_store(&inside, 0, relaxed);
     a_store(&value, 0, relaxed);
     for (int i = 0; i < TASKS; i++) {
-        a_store(&wait[i], AWAKE, relaxed);
-        a_store(&ready[i], 0, relaxed);
-        a_store(&cancelled[i], 0, relaxed);
         a_store(&passes[i], 0, relaxed);
         a_store(&owner[i], 0, relaxed);
         a_store(&done[i], 0, relaxed);
         taken[i] = 0;
     }
-}
-
-static void take(ATOMIC(uint32_t) *lock)
-{
-    while (a_xchg(lock, 1, acquire) != 0) {
-        model_block_while(lock, 1);
-    }
-}
-
-static void drop(ATOMIC(uint32_t) *lock)
-{
-    a_store(lock, 0, release);
-}
-
-/* ---- sleeping, as core/park.c has it ---- */
-
-static bool claim(int i, uint32_t outcome)
-{
-    uint32_t parked = PARKED;
-    return a_cas(&wait[i], &parked, outcome, seq_cst, relaxed);
-}
-
-static void make_ready(int i)
-{
-    a_store(&ready[i], 1, release);
-}
-
-/* The queue's lock is held, and dropped. */
-static void settle(int i)
-{
-    a_store(&ready[i], 0, relaxed);
-    a_store(&wait[i], PARKED, seq_cst);
-    bool must_ready = a_load(&cancelled[i], seq_cst) && claim(i, CANCELED);
-    drop(&queue_lock);
-    if (must_ready) {
-        make_ready(i);
-    }
-}
-
-/* False: cancelled. */
-static bool asleep(int i)
-{
-    model_block_while(&ready[i], 0);
-    return a_load(&wait[i], relaxed) == WOKEN;
-}
-
-static void cancel(int i)
-{
-    a_store(&cancelled[i], 1, seq_cst);
-    if (claim(i, CANCELED)) {
-        make_ready(i);
-    }
-}
-
-/* ---- the queue, under its lock ---- */
-
-static void queue_push(int i)
-{
-    uint32_t q = a_load(&queue, relaxed), at = 0;
-    while (q >> at) {
-        at += DIGIT;
-    }
-    a_store(&queue, q | (uint32_t)(i + 1) << at, relaxed);
-}
-
-static void queue_push_front(int i)
-{
-    a_store(&queue, a_load(&queue, relaxed) << DIGIT | (uint32_t)(i + 1), relaxed);
-}
-
-/* True when that made it empty. */
-static bool queue_remove(int i)
-{
-    uint32_t q = a_load(&queue, relaxed);
-    for (uint32_t at = 0; q >> at; at += DIGIT) {
-        uint32_t below = q & ((1u << at) - 1);
-        if ((q >> at & 15) == (uint32_t)(i + 1)) {
-            a_store(&queue, below | q >> (at + DIGIT) << at, relaxed);
-            return below == 0 && q >> (at + DIGIT) == 0;
-        }
-    }
-    return false;
-}
-
-/* The first whose sleep could be claimed, or -1. */
-static int queue_claim(void)
-{
-    uint32_t q = a_load(&queue, relaxed);
-    int found = -1;
-    while (q && found < 0) {
-        int i = (int)(q & 15) - 1;
-        q >>= DIGIT;
-        found = claim(i, WOKEN) ? i : -1;
-    }
-    a_store(&queue, q, relaxed);
-    return found;
 }
 
 /* ---- mutex, as mutex.c has it; a waiter is handed the lock once it has been passed ---- */
@@ -150,9 +48,9 @@ static void mutex_queue(int i)
 {
     a_store(&owner[i], 0, relaxed);
     if (a_load(&passes[i], relaxed)) {
-        queue_push_front(i);
+        queue_push_front(&queue, i);
     } else {
-        queue_push(i);
+        queue_push(&queue, i);
     }
     settle(i);
 }
@@ -162,7 +60,7 @@ static bool mutex_asleep(int i)
     bool woken = asleep(i);
     if (!woken) {
         take(&queue_lock);
-        if (queue_remove(i)) {
+        if (queue_remove(&queue, i)) {
             mutexword_unwait(&mutex);
         }
         drop(&queue_lock);
@@ -231,7 +129,7 @@ static void mutex_unlock(int i)
     uintptr_t w = task_of(i);
     while (!mutexword_let_go(&mutex, w)) {
         take(&queue_lock);
-        int next = queue_claim();
+        int next = queue_claim(&queue);
         if (next >= 0) {
             mutex_wake(next);
             return;
@@ -282,8 +180,8 @@ static void models_reset_queued(void)
 {
     models_reset();
     a_store(&mutex, task_of(0) | MUTEXWORD_WAITED, relaxed);
-    queue_push(1);
-    queue_push(2);
+    queue_push(&queue, 1);
+    queue_push(&queue, 2);
     a_store(&wait[1], PARKED, relaxed);
     a_store(&wait[2], PARKED, relaxed);
 }
@@ -293,7 +191,7 @@ static void models_reset_one_queued(void)
 {
     models_reset();
     a_store(&mutex, task_of(0) | MUTEXWORD_WAITED, relaxed);
-    queue_push(1);
+    queue_push(&queue, 1);
     a_store(&wait[1], PARKED, relaxed);
 }
 
@@ -398,7 +296,7 @@ static void mutex_unlock_early(int i)
     uintptr_t w = task_of(i);
     while (!mutexword_let_go(&mutex, w)) {
         take(&queue_lock);
-        int next = queue_claim();
+        int next = queue_claim(&queue);
         if (next >= 0) {
             mutex_wake(next);
             return;
@@ -451,12 +349,12 @@ static bool gate_has_units(uint64_t w)
 
 static bool gate_sleep(int i)
 {
-    queue_push(i);
+    queue_push(&queue, i);
     settle(i);
     bool woken = asleep(i);
     if (!woken) {
         take(&queue_lock);
-        if (queue_remove(i)) {
+        if (queue_remove(&queue, i)) {
             gateword_unwait(&gate);
         }
         drop(&queue_lock);
@@ -482,7 +380,7 @@ static bool gate_wait(int i, gateword_is_open_fn *is_open, uint64_t takes)
 static int gate_wake_one(void)
 {
     take(&queue_lock);
-    int next = queue_claim();
+    int next = queue_claim(&queue);
     if (a_load(&queue, relaxed) == 0) {
         gateword_unwait(&gate);
     }
@@ -610,7 +508,7 @@ static void poster_early(void)
         }
     }
     take(&queue_lock);
-    int next = queue_claim();
+    int next = queue_claim(&queue);
     if (next < 0) {
         a_store(&gate, 1, release);
     } else if (a_load(&queue, relaxed) == 0) {
@@ -638,7 +536,7 @@ static bool gate_is_zero(uint64_t w)
 static void gate_claim_all(uint32_t *chain)
 {
     take(&queue_lock);
-    for (int next = queue_claim(); next >= 0; next = queue_claim()) {
+    for (int next = queue_claim(&queue); next >= 0; next = queue_claim(&queue)) {
         *chain = *chain << DIGIT | (uint32_t)(next + 1);
     }
     gateword_unwait(&gate);
@@ -671,7 +569,7 @@ static void setter_early(void)
 {
     a_store(&value, 1, relaxed);
     take(&queue_lock);
-    int next = queue_claim();
+    int next = queue_claim(&queue);
     a_store(&gate, 1, release);
     drop(&queue_lock);
     if (next >= 0) {
@@ -889,7 +787,10 @@ static const struct model models[] = {
                  cond_is_empty, cond_waiter_0, cond_waiter_1, cond_cancel_1_signal_anyone),
 };
 
+static const struct model_spared spared[] = {QUEUE_PROBE_SPARED};
+
 int main(int argc, char **argv)
 {
-    return model_main(argc, argv, models, WEFT_ARRAY_SIZE(models), NULL, 0);
+    return model_main(argc, argv, models, WEFT_ARRAY_SIZE(models), spared,
+                      WEFT_ARRAY_SIZE(spared));
 }
