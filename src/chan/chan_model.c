@@ -1,9 +1,10 @@
 /* chan_model.c - every interleaving of send, receive, select, close and cancel, in small.
  *
- * A copy of what chan.c, select.c and park.c do together: the channel's lock is the real
- * one, the wait word has the transitions of park.c without tickets (each sleeper sleeps once), a
- * queue holds one node, and a value that crosses is an ATOMIC moved relaxed, so that a missing
- * order shows.
+ * A copy of what chan.c, select.c, broadcast.c and park.c do together: the channel's lock is the
+ * real one, the wait word has the transitions of park.c without tickets (each sleeper sleeps once),
+ * a queue holds one node, and a value that crosses is an ATOMIC moved relaxed, so that a missing
+ * order shows.  A sleep on one channel is not armed; a select's is, as if it had a timer.  The
+ * membarrier of a cancel is played as a fence of the settler's.
  *
  * A sleeper may have a settler of its own, a thread that takes it off its stack after it has left:
  * that is the case of a task, where the settler goes on reading the sleeper's frame while a cancel
@@ -25,7 +26,8 @@ enum { LOST = 0, WON, MUST_READY };
 
 struct sleeper {
     ATOMIC(uint32_t) wait, cancel, woken, left, alive;
-    int locks; /* how many channels it locks, the first ones */
+    int first, locks; /* which channels it locks: the first one, and how many */
+    bool is_armed;
     int rc;
 };
 
@@ -38,7 +40,7 @@ struct node {
 
 struct chan {
     struct weft__lock lock;
-    ATOMIC(uint32_t) closed, len, slot;
+    ATOMIC(uint32_t) closed, len, slot, sharers;
     ATOMIC(struct node *) sender, receiver; /* the queues */
 };
 
@@ -93,8 +95,9 @@ static void ready(struct sleeper *s)
 
 static void cancel(struct sleeper *s)
 {
-    a_store(&s->cancel, 1, seq_cst);
-    uint32_t word = a_load(&s->wait, seq_cst);
+    a_store(&s->cancel, 1, relaxed);
+    a_fence(seq_cst);
+    uint32_t word = a_load(&s->wait, acquire);
     if ((word == ARMED || word == PARKED) && wait_claim(s, OUTCOME_CANCELED) == MUST_READY) {
         ready(s);
     }
@@ -109,15 +112,20 @@ static void settle(struct sleeper *s, bool looks)
 {
     uint32_t armed = ARMED;
     bool must_ready = false;
-    int locks = s->locks;
-    if (!a_cas(&s->wait, &armed, PARKED, seq_cst, acquire)) {
+    int first = s->first, locks = s->locks;
+    if (!s->is_armed) {
+        a_store(&s->wait, PARKED, release);
+    } else if (!a_cas(&s->wait, &armed, PARKED, acq_rel, acquire)) {
         must_ready = true;
-    } else if (looks && a_load(&s->cancel, seq_cst)) {
+        looks = false;
+    }
+    a_fence(seq_cst);
+    if (looks && a_load(&s->cancel, relaxed)) {
         must_ready = wait_claim(s, OUTCOME_CANCELED) == MUST_READY;
     }
     for (int i = 0; i < locks; i++) {
         frame_read(s); /* which lock is next */
-        lock_drop(&chans[i].lock);
+        lock_drop(&chans[first + i].lock);
     }
     if (must_ready) {
         ready(s);
@@ -169,6 +177,7 @@ static struct node *queue_claim(struct node **q)
     }
     frame_read(n->sleeper);
     a_store(q, NULL, relaxed);
+    model_assert(a_load(&n->sleeper->wait, relaxed) != RUN); /* as it holds the lock till then */
     int claim = wait_claim(n->sleeper, n->index);
     model_assert(claim != WON); /* under the lock nobody is merely armed */
     return claim == MUST_READY ? n : NULL;
@@ -233,8 +242,8 @@ static void finish(struct chan *ch, struct sleeper *peer)
 static int wait_on(struct chan *ch, struct node **q, struct node *n, struct sleeper *s,
                    bool has_settler)
 {
+    s->first = (int)(ch - chans);
     s->locks = 1;
-    a_store(&s->wait, ARMED, relaxed);
     queue_put(q, n, s, 0);
     int rc = park(s, has_settler);
     if (rc < 0) {
@@ -376,10 +385,10 @@ static void thread_try_recv(void)
     try_recv(&chans[0]);
 }
 
-static void closer(void)
+/* The lock is held. */
+static void close_locked(struct chan *ch, struct sleeper **ret_sender,
+                         struct sleeper **ret_receiver)
 {
-    struct chan *ch = &chans[0];
-    lock_take(&ch->lock);
     a_store(&ch->closed, 1, relaxed);
     struct node *s = queue_claim(&ch->sender), *r = queue_claim(&ch->receiver);
     if (s) {
@@ -388,12 +397,19 @@ static void closer(void)
     if (r) {
         a_store(&r->refused, 1, relaxed);
     }
-    lock_drop(&ch->lock);
-    if (s) {
-        ready(s->sleeper);
-    }
+    *ret_sender = s ? s->sleeper : NULL;
+    *ret_receiver = r ? r->sleeper : NULL;
+}
+
+static void closer(void)
+{
+    struct chan *ch = &chans[0];
+    struct sleeper *s, *r;
+    lock_take(&ch->lock);
+    close_locked(ch, &s, &r);
+    finish(ch, s);
     if (r) {
-        ready(r->sleeper);
+        ready(r);
     }
 }
 
@@ -425,6 +441,7 @@ static int select_two(bool takes_all_locks)
         return rc;
     }
     chooser.locks = 2;
+    chooser.is_armed = true;
     a_store(&chooser.wait, ARMED, relaxed);
     for (uint32_t i = 0; i < 2; i++) {
         queue_put(&chans[i].receiver, &arms[i], &chooser, i);
@@ -447,7 +464,6 @@ static int select_one(void)
         model_assert(false); /* the others only try, so nobody waits */
     }
     chooser.locks = 1;
-    a_store(&chooser.wait, ARMED, relaxed);
     a_store(&arms[1].value, VALUE, relaxed);
     queue_put(&ch->receiver, &arms[0], &chooser, 0);
     queue_put(&ch->sender, &arms[1], &chooser, 1);
@@ -455,6 +471,27 @@ static int select_one(void)
     select_unlink(1);
     model_assert(a_load(&arms[0].value, relaxed) == (rc == 0 ? VALUE : 0));
     return rc;
+}
+
+/* Does the arm that seems able to happen, seen without a lock; if it cannot, all from the start. */
+static int select_look(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct chan *ch = &chans[i];
+        struct sleeper *peer;
+        uint32_t value = 0;
+        if (!a_load(&ch->sender, relaxed) && !a_load(&ch->len, relaxed)) {
+            continue;
+        }
+        lock_take(&ch->lock);
+        int rc = recv_now(ch, &value, &peer);
+        finish(ch, peer);
+        if (rc == 0) {
+            model_assert(value == VALUE);
+            return i;
+        }
+    }
+    return select_two(true);
 }
 
 static void chooser_end(int rc)
@@ -468,6 +505,11 @@ static void chooser_end(int rc)
 static void thread_select_two(void)
 {
     chooser_end(select_two(true));
+}
+
+static void thread_select_look(void)
+{
+    chooser_end(select_look());
 }
 
 static void thread_select_one(void)
@@ -497,6 +539,91 @@ static void try_recv_and_send(void)
     try_send(&chans[0]);
 }
 
+/* What a look has seen may be gone. */
+static void try_send_and_recv(void)
+{
+    try_send(&chans[0]);
+    try_recv(&chans[0]);
+}
+
+/* ---- the last sender closes ---- */
+
+static void sender_done(void)
+{
+    struct chan *ch = &chans[0];
+    struct sleeper *s = NULL, *r = NULL;
+    lock_take(&ch->lock);
+    uint32_t left = a_load(&ch->sharers, relaxed) - 1;
+    a_store(&ch->sharers, left, relaxed);
+    if (left == 0) {
+        close_locked(ch, &s, &r);
+    }
+    finish(ch, r);
+    model_assert(!s); /* who sends has not yet said that it is done */
+}
+
+static void thread_send_done(void)
+{
+    thread_send();
+    sender_done();
+}
+
+/* ---- broadcast.c, of the kind that waits: chans[1] is its lock and queue of senders, chans[0] the
+ * only subscription, full at first ---- */
+
+static int bcast_op(bool has_settler)
+{
+    struct chan *bcast = &chans[1], *ch = &chans[0];
+    for (int i = 0; i < 2; i++) {
+        lock_take(&bcast->lock);
+        lock_take(&ch->lock);
+        bool has_room = a_load(&ch->len, relaxed) < capacity;
+        if (has_room) {
+            a_store(&ch->slot, VALUE, relaxed);
+            a_store(&ch->len, 1, relaxed);
+        }
+        lock_drop(&ch->lock);
+        if (has_room) {
+            lock_drop(&bcast->lock);
+            return 0;
+        }
+        int rc = wait_on(bcast, &bcast->sender, &send_node, &sender, has_settler);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    model_assert(false); /* woken, and still no room, though nobody else sends */
+    return AGAIN;
+}
+
+static void thread_bcast(void)
+{
+    end(&sender, bcast_op(false));
+}
+
+static void thread_bcast_task(void)
+{
+    int rc = bcast_op(true);
+    if (a_load(&sender.left, relaxed) == LEFT_NOT) {
+        a_store(&sender.left, LEFT_AWAKE, relaxed);
+    }
+    end(&sender, rc);
+}
+
+static void bcast_has_room(void)
+{
+    struct chan *bcast = &chans[1];
+    lock_take(&bcast->lock);
+    struct node *n = queue_claim(&bcast->sender);
+    finish(bcast, n ? n->sleeper : NULL);
+}
+
+static void subscriber(void)
+{
+    try_recv(&chans[0]);
+    bcast_has_room();
+}
+
 /* ---- before and after ---- */
 
 static void sleeper_reset(struct sleeper *s)
@@ -507,6 +634,8 @@ static void sleeper_reset(struct sleeper *s)
     a_store(&s->left, LEFT_NOT, relaxed);
     a_store(&s->alive, 1, relaxed);
     s->rc = AGAIN;
+    s->first = s->locks = 0;
+    s->is_armed = false;
 }
 
 static void reset_all(uint32_t room)
@@ -519,6 +648,7 @@ static void reset_all(uint32_t room)
         a_store(&chans[i].closed, 0, relaxed);
         a_store(&chans[i].len, 0, relaxed);
         a_store(&chans[i].slot, 0, relaxed);
+        a_store(&chans[i].sharers, 2, relaxed);
         a_store(&chans[i].sender, NULL, relaxed);
         a_store(&chans[i].receiver, NULL, relaxed);
     }
@@ -575,10 +705,24 @@ static void both_done(void)
     model_assert(receiver.rc == 0);
 }
 
+static void chosen(void)
+{
+    conserved();
+    model_assert(sender.rc == 0);
+    model_assert(chooser.rc == 0);
+}
+
 static void select_conserved(void)
 {
     nothing_queued();
     model_assert(tried_sent == (chooser.rc >= 0));
+}
+
+/* The sender got through: its value lies there, or has been received after the first. */
+static void bcast_done(void)
+{
+    conserved();
+    model_assert(sender.rc == 0);
 }
 
 /* ---- broken ---- */
@@ -623,7 +767,6 @@ static void recv_leaves_at_once(void)
     struct chan *ch = &chans[0];
     receiver.locks = 1;
     lock_take(&ch->lock);
-    a_store(&receiver.wait, ARMED, relaxed);
     queue_put(&ch->receiver, &recv_node, &receiver, 0);
     end(&receiver, park(&receiver, true));
 }
@@ -631,6 +774,13 @@ static void recv_leaves_at_once(void)
 static void select_forgets_a_lock(void)
 {
     chooser_end(select_two(false));
+}
+
+/* A subscriber that tells of the room before it has made it. */
+static void subscriber_tells_first(void)
+{
+    bcast_has_room();
+    try_recv(&chans[0]);
 }
 
 static const struct model models[] = {
@@ -650,6 +800,18 @@ static const struct model models[] = {
           try_send_both, cancel_select),
     MODEL("select_one_channel", models_reset, conserved, thread_select_one, settler_select,
           try_recv_and_send, cancel_select),
+    MODEL("select_looks_first", models_reset, chosen, thread_select_look, settler_select,
+          thread_send),
+    MODEL("select_looks_in_vain", models_reset_room, conserved, thread_select_look, settler_select,
+          try_send_and_recv, cancel_select),
+    MODEL("chan_last_sender", models_reset, conserved, thread_send_done, sender_done, thread_recv),
+    MODEL("chan_last_sender_room", models_reset_room, conserved, thread_send_done, sender_done,
+          thread_recv),
+    MODEL("bcast_waits", models_reset_full, bcast_done, thread_bcast_task, settler_send,
+          subscriber),
+    MODEL("bcast_cancel", models_reset_full, conserved, thread_bcast_task, settler_send, subscriber,
+          cancel_send),
+    MODEL("bcast_two_take", models_reset_full, bcast_done, thread_bcast, subscriber, subscriber),
     MODEL_NIGHT("chan_cancel_close", models_reset, conserved, thread_send, thread_recv, closer,
                 cancel_recv),
     MODEL_BROKEN("chan_copies_late", "a value that is copied after ready comes too late",
@@ -662,6 +824,9 @@ static const struct model models[] = {
                  models_reset, conserved, thread_recv_task, settler_never_looks, cancel_recv),
     MODEL_BROKEN("chan_leaves_at_once", "the settler and the peers still read the sleeper's frame",
                  models_reset, conserved, recv_leaves_at_once, settler_recv, cancel_recv),
+    MODEL_BROKEN("bcast_tells_first", "the sender may find it full after it was told of",
+                 models_reset_full, bcast_done, thread_bcast_task, settler_send,
+                 subscriber_tells_first),
     MODEL_BROKEN("select_forgets_a_lock", "the settler reads the arms until it drops the last lock",
                  models_reset, select_conserved, select_forgets_a_lock, settler_select,
                  try_send_both, cancel_select),
