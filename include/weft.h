@@ -1,7 +1,8 @@
 /* weft.h - all of Weft's public interface.
  *
  * Read in this order: run (start the runtime), task (start tasks), scope (wait for them, cancel
- * them), chan (let them talk), sync (let them share), io (files), time, err.
+ * them), chan (let them talk), future (results to come), sync and guard (let them share), sched (at
+ * a time), io (files), time, err.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +12,11 @@
 #include "weft/api.h"
 #include "weft/chan.h"
 #include "weft/err.h"
+#include "weft/future.h"
+#include "weft/guard.h"
 #include "weft/io.h"
 #include "weft/run.h"
+#include "weft/sched.h"
 #include "weft/scope.h"
 #include "weft/sync.h"
 #include "weft/task.h"
