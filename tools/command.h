@@ -20,6 +20,7 @@ extern const struct command cmd_build;
 extern const struct command cmd_check;
 extern const struct command cmd_replay;
 extern const struct command cmd_cc;
+extern const struct command cmd_doctor;
 extern const struct command cmd_version;
 
 /* Prints `weft help NAME`.  Returns OUT_NOTHING. */

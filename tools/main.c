@@ -13,7 +13,7 @@
 #include "words.h"
 
 static const struct command *const main_commands[] = {
-    &cmd_run, &cmd_build, &cmd_check, &cmd_replay, &cmd_cc, &cmd_version, NULL,
+    &cmd_run, &cmd_build, &cmd_check, &cmd_replay, &cmd_cc, &cmd_doctor, &cmd_version, NULL,
 };
 
 static const struct command *main_find(const char *name)
