@@ -33,3 +33,23 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 if(EXISTS ${PROJECT_SOURCE_DIR}/README.md)
     install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT doc)
 endif()
+
+# Manual pages are made of the headers, by a script; a build without Python is one without them.
+find_program(WEFT_PYTHON3 python3)
+mark_as_advanced(WEFT_PYTHON3)
+if(NOT WEFT_PYTHON3)
+    message(STATUS "no python3: no manual pages")
+elseif(PROJECT_IS_TOP_LEVEL)
+    set(weft_man_dir ${CMAKE_CURRENT_BINARY_DIR}/man)
+    file(GLOB weft_man_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/*.[ch])
+    add_custom_command(OUTPUT ${weft_man_dir}/stamp VERBATIM COMMENT "Making the manual pages"
+        COMMAND ${WEFT_PYTHON3} ${PROJECT_SOURCE_DIR}/scripts/man.py
+            ${PROJECT_SOURCE_DIR} ${weft_man_dir}
+        COMMAND ${CMAKE_COMMAND} -E touch ${weft_man_dir}/stamp
+        DEPENDS scripts/man.py docs/man/weft.1.in ${weft_headers} ${weft_man_sources})
+    add_custom_target(man ALL DEPENDS ${weft_man_dir}/stamp)
+    foreach(section man1 man3)
+        install(DIRECTORY ${weft_man_dir}/${section} DESTINATION ${CMAKE_INSTALL_MANDIR}
+            COMPONENT doc OPTIONAL)
+    endforeach()
+endif()
