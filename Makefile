@@ -18,10 +18,12 @@ test: deps-test
 bench:
 	@$(MAKE) --no-print-directory deps-bench all >&2
 	@bench/run
+counts: deps-bench all
+	bench/run --record
 night: deps-night
 	scripts/night.sh
 install:
 	cmake --install build --prefix "$(PREFIX)"
 deps-%:
 	@scripts/deps.sh $*
-.PHONY: all demo test bench night install
+.PHONY: all demo test bench counts night install

@@ -12,7 +12,7 @@ packages_for() {
     build | demo) echo gcc libc6-dev make cmake ninja-build ;;
     test | night) packages_for build
         echo g++ clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
-        echo python3 pkg-config gdb binutils valgrind procps coreutils
+        echo python3 pkg-config gdb binutils valgrind procps coreutils groff-base
         echo pigz zstd xz-utils plzip bzip2 pbzip2 memcached ;;
     bench) packages_for build
         echo g++ golang-go erlang-base libtbb-dev libboost-fiber-dev valgrind linux-perf ;;

@@ -11,7 +11,7 @@
 
 #include "common/bench.h"
 
-enum { TASKS = 1000, CAPACITY = 128 };
+enum { TASKS = 1000, CAPACITY = 128, CHANNELS = 8 };
 
 struct side {
     weft_chan *in, *out;
@@ -95,6 +95,53 @@ static void count_chan(long n, size_t capacity)
     weft_chan_free(ch);
 }
 
+/* One operation: a value received by a select over 8 channels with a sender each. */
+static void count_select(long n)
+{
+    weft_chan *channels[CHANNELS];
+    weft_arm arms[CHANNELS];
+    weft_scope scope;
+    long value;
+
+    weft_scope_open(&scope);
+    for (int i = 0; i < CHANNELS; i++) {
+        channels[i] = weft_chan_new(sizeof(long), 0);
+        arms[i] = (weft_arm)WEFT_RECV(channels[i], &value);
+        weft_go(&scope, sender, (&(struct side){.out = channels[i], .n = n / CHANNELS}));
+    }
+    for (long i = 0; i < n / CHANNELS * CHANNELS; i++) {
+        bench_ok(weft_select(arms, CHANNELS, -1) < 0, "weft_select");
+    }
+    bench_ok(weft_scope_close(&scope), "a task failed");
+    for (int i = 0; i < CHANNELS; i++) {
+        weft_chan_free(channels[i]);
+    }
+}
+
+/* One operation: a deadline set and taken back. */
+static void count_timer(long n)
+{
+    weft_scope scope;
+
+    weft_scope_open(&scope);
+    for (long i = 0; i < n; i++) {
+        weft_scope_deadline(&scope, weft_after(WEFT_SECOND));
+        weft_scope_deadline(&scope, WEFT_NEVER);
+    }
+    bench_ok(weft_scope_close(&scope), "the deadline was not taken back");
+}
+
+/* One operation: a unit given and taken. */
+static void count_sem(long n)
+{
+    static weft_sem sem = WEFT_SEM_INIT(0);
+
+    for (long i = 0; i < n; i++) {
+        weft_sem_post(&sem);
+        bench_ok(weft_sem_wait(&sem), "weft_sem_wait");
+    }
+}
+
 /* One operation: lock and unlock. */
 static void count_mutex(long n)
 {
@@ -118,8 +165,14 @@ static int app(void *arg)
         count_chan(args->n, 0);
     else if (bench_is(args, "chan128"))
         count_chan(args->n, CAPACITY);
+    else if (bench_is(args, "select8"))
+        count_select(args->n);
     else if (bench_is(args, "mutex"))
         count_mutex(args->n);
+    else if (bench_is(args, "timer"))
+        count_timer(args->n);
+    else if (bench_is(args, "sem"))
+        count_sem(args->n);
     else
         bench_die("no such case");
     return 0;

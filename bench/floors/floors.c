@@ -9,7 +9,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "common/bench.h"
@@ -86,6 +88,105 @@ static double page_touch_ns(long pages)
     return (double)(end - start) / (double)pages;
 }
 
+static double clock_ns(long n)
+{
+    int64_t start = bench_now();
+
+    for (long i = 0; i < n; i++) {
+        bench_now();
+    }
+    return (double)(bench_now() - start) / (double)n;
+}
+
+/* ---- two stacks on one CPU ---- */
+
+#if defined(__x86_64__)
+/* The registers that a call keeps change with the stack; a jump instead of a return, which would be
+ * foretold wrongly each time. */
+void floors_switch(void **ret_from, void *to);
+__asm__(".text\n.type floors_switch, @function\nfloors_switch:\n"
+        "push %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+        "mov %rsp, (%rdi)\nmov %rsi, %rsp\n"
+        "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\n"
+        "pop %rcx\njmp *%rcx\n.size floors_switch, . - floors_switch\n");
+
+static void *home, *away;
+
+static void live_away(void)
+{
+    for (;;) {
+        floors_switch(&away, home);
+    }
+}
+
+static void go_there(void)
+{
+    floors_switch(&home, away);
+}
+
+static void make_away(void *stack, size_t size)
+{
+    void **top = (void **)((char *)stack + size) - 2; /* the stack as behind a call */
+
+    top[0] = (void *)live_away;
+    away = top - 6;
+}
+#else
+static ucontext_t home, away; /* with a system call, so far above a floor */
+
+static void live_away(void)
+{
+    for (;;) {
+        swapcontext(&away, &home);
+    }
+}
+
+static void go_there(void)
+{
+    swapcontext(&home, &away);
+}
+
+static void make_away(void *stack, size_t size)
+{
+    bench_ok(getcontext(&away), "getcontext");
+    away.uc_stack.ss_sp = stack;
+    away.uc_stack.ss_size = size;
+    makecontext(&away, live_away, 0);
+}
+#endif
+
+static double switch_ns(long n)
+{
+    static _Alignas(16) char stack[1 << 16];
+    int64_t start;
+
+    make_away(stack, sizeof stack);
+    start = bench_now();
+    for (long i = 0; i < n; i++) {
+        go_there();
+    }
+    return (double)(bench_now() - start) / (double)(2 * n);
+}
+
+/* ---- the kernel's timer, for a thread that allows it no slack ---- */
+
+static void sleep_and_tick(long n, double *ret_late_us, double *ret_cpu_percent)
+{
+    const struct timespec one = {.tv_nsec = 1000000};
+    double used = bench_cpu_now();
+    int64_t late = 0, start = bench_now();
+
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    for (long i = 0; i < n; i++) {
+        int64_t when = bench_now() + one.tv_nsec;
+
+        bench_ok(clock_nanosleep(CLOCK_MONOTONIC, 0, &one, NULL), "clock_nanosleep");
+        late += bench_now() - when;
+    }
+    *ret_late_us = (double)late / (double)n / 1000;
+    *ret_cpu_percent = (bench_cpu_now() - used) / ((double)(bench_now() - start) / 1e9) * 100;
+}
+
 /* ---- between two CPUs: even values belong to one side, odd ones to the other ---- */
 
 static void spin_for(uint32_t value)
@@ -156,6 +257,7 @@ int main(int argc, char **argv)
 {
     struct bench_args args = bench_parse(argc, argv);
     long n = args.n;
+    double late_us, cpu_percent;
 
     find_cpus();
     pin(cpus[0]);
@@ -167,5 +269,12 @@ int main(int argc, char **argv)
     bench_report("cache_line", round_trip_ns(&spinning, n), "ns");
     round_trip_ns(&sleeping, n / 1000 + 1);
     bench_report("futex_wake", round_trip_ns(&sleeping, n / 100 + 1) / 2, "ns");
+    clock_ns(n / 10 + 1);
+    bench_report("clock", clock_ns(n), "ns");
+    switch_ns(n / 10 + 1);
+    bench_report("switch", switch_ns(n), "ns");
+    sleep_and_tick(n / 1000 + 1, &late_us, &cpu_percent);
+    bench_report("sleep", late_us, "us");
+    bench_report("tick", cpu_percent, "%");
     return 0;
 }

@@ -1,0 +1,71 @@
+# rows.py - of each row: what it should reach, and what the machine alone takes for it.
+#
+# A target is a ratio to a peer in the same run, or a figure.  A floor is worked out from the rows
+# of bench/floors, in the row's own unit: the steps that nobody can leave out, never a guess of how
+# fast one could be.  Rows without an entry have neither.
+# SPDX-License-Identifier: MIT
+
+NAMES = {"weft": "Weft", "go": "Go", "erlang": "Erlang", "boost": "Boost", "tbb": "TBB",
+         "pthread": "pthreads"}
+
+
+class Row:
+    def __init__(self, limit, peer=None, floor=None, why=""):
+        self.limit, self.peer, self.floor_of, self.why = limit, peer, floor, why
+
+    def target(self, unit=""):
+        """In words: `0.12 × Go`, `3 %`."""
+        if self.peer:
+            return f"{self.limit:g} × {NAMES[self.peer]}"
+        return f"{self.limit:.4g} {unit}".strip()
+
+    def value(self, medians):
+        """What is held against the limit: a ratio or a figure; None when a peer has none."""
+        weft, peer = medians.get("weft"), medians.get(self.peer)
+        if weft is None or not self.peer:
+            return weft
+        return weft / peer if peer else None
+
+    def floor(self, floors):
+        try:
+            return self.floor_of(floors) if self.floor_of else None
+        except KeyError:
+            return None
+
+
+KB = 1024
+TASKS = 1_000_000  # of the rows that say 1m
+
+ROWS = {
+    "switch_1w": Row(0.12, "go", lambda f: f["floor_switch"], "one switch of stacks"),
+    "spawn_1w": Row(0.08, "go", lambda f: 2 * f["floor_switch"], "to the task and back"),
+    "spawn_2w": Row(0.14, "go", lambda f: 2 * f["floor_switch"] + f["floor_rmw"],
+                    "and its end is counted"),
+    "rendezvous_1w": Row(0.16, "go", lambda f: 2 * f["floor_switch"], "two switches"),
+    "rendezvous_2w": Row(0.2, "go", lambda f: 2 * f["floor_switch"], "two switches"),
+    "chan128_1p1c_1w": Row(0.5, "go", lambda f: 2 * f["floor_switch"] / 128,
+                           "two switches each time that it is full"),
+    "chan128_1p1c_2w": Row(0.5, "go", lambda f: f["floor_cache_line"] / 16,
+                           "8 values come in a line"),
+    "chan128_4p4c_1w": Row(0.5, "go", lambda f: 2 * f["floor_switch"] / 128,
+                           "two switches each time that it is full"),
+    "chan128_4p4c_2w": Row(0.5, "go", lambda f: f["floor_rmw"], "many may send"),
+    "select8_1w": Row(0.2, "go", lambda f: f["floor_switch"], "each sender runs for each value"),
+    "mutex_uncontended": Row(1.2, "pthread", lambda f: f["floor_rmw"], "one atomic operation"),
+    "mutex4_2w": Row(0.6, "go", lambda f: f["floor_rmw"], "one atomic operation"),
+    "sleepers_1m_bytes": Row(4.4 * KB, None, lambda f: 4 * KB, "one page"),
+    "sleepers_1m_create": Row(0.7, "go", lambda f: f["floor_page_touch"], "a page's first touch"),
+    "sleepers_1m_wake": Row(0.3, "go", lambda f: f["floor_switch"], "one switch"),
+    "sleepers_dense_1m_bytes": Row(2.4 * KB, None, lambda f: 2 * KB, "its stack"),
+    "timers_1m_cpu": Row(0.5, "go", lambda f: TASKS * f["floor_page_touch"] / 1e9,
+                         "the pages of the tasks"),
+    "timers_1m_late": Row(0.3, "go", lambda f: f["floor_futex_wake"] / 1e6, "one wake"),
+    "timer_arm_cancel": Row(0.1, "go", lambda f: f["floor_clock"], "the clock is read"),
+    "sleep_1ms": Row(0.5, "go", lambda f: f["floor_sleep"], "the kernel's own, without slack"),
+    "idle_parked": Row(0.05, None, lambda f: 0.0),
+    "idle_1khz": Row(3.0, None, lambda f: f["floor_tick"], "a thread that sleeps each ms"),
+    "hog_one": Row(1.0),
+    "hog_all": Row(20.0),
+    "thread_1w": Row(1.0, "pthread"),
+    "thread_2w": Row(1.0, "pthread"),
+}
