@@ -37,6 +37,20 @@ void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct
     }
 }
 
+void weft__clock_set(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
+                     int64_t at)
+{
+    struct weft__worker *w = weft__seat(self);
+    if (WEFT_LIKELY(w != NULL)) {
+        weft__timer_set(&w->wheel, timer, at);
+        return;
+    }
+    weft__timer_stop(timer);
+    if (at != WEFT_NEVER) {
+        weft__clock_arm(self, rt, timer, at);
+    }
+}
+
 int64_t weft_now(void)
 {
     const struct weft__task *task = weft__self_or_null() ? weft__self_task() : NULL;

@@ -18,6 +18,10 @@ struct weft__wheel *weft__wheel_here(struct weft__thread *self, struct weft__run
 void weft__clock_arm(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
                      int64_t at);
 
+/* The same for one that may be armed, which it is no more when `at` is WEFT_NEVER. */
+void weft__clock_set(struct weft__thread *self, struct weft__runtime *rt, struct weft__timer *timer,
+                     int64_t at);
+
 /* Sleeps until the clock reaches `when`: *parking, without a lock, says what for.  The caller is
  * inside, and stays so.  0, or -WEFT_ECANCELED. */
 int weft__clock_sleep(struct weft__thread **self, int64_t when, struct weft__parking *parking);

@@ -1,8 +1,9 @@
 /* self.c - which thread am I: the only thread-local word of Weft.
  *
- * Called by every public call, on entry and again after each switch.  The accessor is out of
- * line, in a file of its own, because compilers treat the address of a thread-local as constant
- * within a function: inlined into one that parks, it would go on using the thread it began on.
+ * Asked by every public call, on entry and, where it may have parked, again.  Never as a plain read:
+ * compilers treat the address of a thread-local as constant within a function, and one that parks
+ * would go on using the thread it began on.  See arch/selfword.h; where that has nothing, and for
+ * ThreadSanitizer, the accessor is a function of this file, not inlined.
  *
  * A thread that is not ours is made known at its first call and forgotten when it ends.
  *
@@ -18,7 +19,7 @@
 #include "core/task.h"
 
 /* Read by one task after another, in which TSan sees no order; hence the NO_SANITIZE below. */
-static _Thread_local struct weft__thread *self_pointer;
+_Thread_local struct weft__thread *weft__self_pointer __attribute__((visibility("hidden"), used));
 
 static struct weft__thread self_main; /* of main's thread: not on the heap */
 static pthread_key_t self_key; /* its destructor tells us that a thread has ended */
@@ -32,7 +33,7 @@ ATOMIC(uint32_t) weft__enter_fences;
 
 static WEFT_NO_SANITIZE struct weft__lockrank_stack *self_ranks(void)
 {
-    return self_pointer ? &self_pointer->ranks : NULL;
+    return weft__self_pointer ? &weft__self_pointer->ranks : NULL;
 }
 
 /* The child of a fork has one thread and no workers: whatever ran here runs in the parent. */
@@ -40,8 +41,8 @@ static void self_after_fork(void)
 {
     if (a_load(&weft__runtime_now, relaxed)) {
         a_store(&weft__forked, 1, relaxed);
-        if (self_pointer) {
-            a_store(&self_pointer->seat, NULL, relaxed); /* so that the next switch asks */
+        if (weft__self_pointer) {
+            a_store(&weft__self_pointer->seat, NULL, relaxed); /* so that the next switch asks */
         }
     }
 }
@@ -49,7 +50,7 @@ static void self_after_fork(void)
 static WEFT_NO_SANITIZE void self_ended(void *arg)
 {
     struct weft__thread *self = arg;
-    self_pointer = NULL;
+    weft__self_pointer = NULL;
     weft__locals_unref(self->own.locals);
     if (self != &self_main) {
         weft__free(self);
@@ -63,7 +64,7 @@ static void self_init_process(void)
     a_store(&weft__lockrank_held, self_ranks, release);
 }
 
-static WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *self_attach(void)
+WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_attach(void)
 {
     struct weft__thread *self = &self_main;
     pthread_once(&self_once, self_init_process);
@@ -82,35 +83,37 @@ static WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *self_attach(void)
     a_store(&self->tid, weft__sys_gettid(), relaxed);
     self->handle = pthread_self();
     WEFT_CHECK(pthread_setspecific(self_key, self) == 0);
-    self_pointer = self;
+    weft__self_pointer = self;
     a_add(&weft__foreign_seen, 1, seq_cst); /* pairs with the look in weft__solo_begin */
     weft__solo_end();
     return self;
 }
 
+#if !WEFT__SELF_INLINE
 WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self(void)
 {
-    struct weft__thread *self = self_pointer;
-    return WEFT_LIKELY(self != NULL) ? self : self_attach();
+    struct weft__thread *self = weft__self_pointer;
+    return WEFT_LIKELY(self != NULL) ? self : weft__self_attach();
 }
 
 WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_or_null(void)
 {
-    return self_pointer;
+    return weft__self_pointer;
 }
 
 WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__task *weft__self_task(void)
 {
     return weft__self()->task;
 }
+#endif
 
 WEFT_NOINLINE struct weft__thread **weft__self_place(void)
 {
-    return &self_pointer;
+    return &weft__self_pointer;
 }
 
 WEFT_NO_SANITIZE void weft__self_bind(struct weft__thread *thread)
 {
     pthread_once(&self_once, self_init_process);
-    self_pointer = thread;
+    weft__self_pointer = thread;
 }

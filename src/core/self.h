@@ -5,16 +5,41 @@
 #ifndef WEFT_CORE_SELF_H
 #define WEFT_CORE_SELF_H
 
+#include "arch/selfword.h"
 #include "core/core.h"
 
-/* The calling thread as Weft knows it, made known at the first call.  Out of line, so that no
- * compiler keeps its result across a switch.  Panics when memory for it cannot be had. */
-struct weft__thread *weft__self(void);
-struct weft__thread *weft__self_or_null(void);
+/* ThreadSanitizer must not see the look at the word, which for it nothing orders after the thread's
+ * beginning; nor that at the task, in calls that do not enter. */
+#define WEFT__SELF_INLINE (WEFT__SELFWORD_INLINE && !WEFT_TSAN)
 
-/* The calling task, for calls that do not enter.  ThreadSanitizer does not see the look at the
- * thread, which for it nothing orders after the thread's beginning. */
+/* Makes the calling thread known, at its first call.  Panics when memory cannot be had. */
+struct weft__thread *weft__self_attach(void);
+
+#if WEFT__SELF_INLINE
+
+static inline struct weft__thread *weft__self_or_null(void)
+{
+    return weft__selfword();
+}
+
+/* The calling thread as Weft knows it. */
+static inline struct weft__thread *weft__self(void)
+{
+    struct weft__thread *self = weft__selfword();
+    return WEFT_LIKELY(self != NULL) ? self : weft__self_attach();
+}
+
+/* The calling task, for calls that do not enter. */
+static inline struct weft__task *weft__self_task(void)
+{
+    return weft__self()->task;
+}
+
+#else
+struct weft__thread *weft__self_or_null(void);
+struct weft__thread *weft__self(void);
 struct weft__task *weft__self_task(void);
+#endif
 
 /* Where the calling thread's one thread-local word lies: for owntls.c, which copies it. */
 struct weft__thread **weft__self_place(void);

@@ -261,13 +261,15 @@ static int census_main(void *arg)
     return weft_scope_close(&scope);
 }
 
+static const weft_options census_options = {.workers = 2, .quiet = true};
+
 TEST(census_names_what_each_site_used)
 {
     char text[4096];
     size_t used = 0, of = 0, tasks = 0;
     setenv("WEFT_STACK_CENSUS", "1", 1);
     struct probe_capture capture = probe_capture_begin();
-    EXPECT_EQ(weft_run_with(census_main, NULL, &(weft_options){.workers = 2}), 0);
+    EXPECT_EQ(weft_run_with(census_main, NULL, &census_options), 0);
     probe_capture_end(&capture, text, sizeof text);
     EXPECT_SAYS(text, "weft: stack census: 2 spawn sites");
     EXPECT_SAYS(text, "of census_eater (task_test.c:");
@@ -285,7 +287,7 @@ TEST(census_names_what_each_site_used)
     EXPECT(used < 64 * 1024);
     unsetenv("WEFT_STACK_CENSUS");
     capture = probe_capture_begin();
-    EXPECT_EQ(weft_run_with(census_main, NULL, &(weft_options){.workers = 2}), 0);
+    EXPECT_EQ(weft_run_with(census_main, NULL, &census_options), 0);
     probe_capture_end(&capture, text, sizeof text);
     EXPECT_STR(text, "");
 }

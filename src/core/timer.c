@@ -105,12 +105,11 @@ static inline void wheel_drop(struct weft__wheel *wheel, enum wheel_way way)
 
 static bool wheel_slot_is_empty(const struct weft__wheel_slot *slot)
 {
+    bool is_empty = true;
     for (unsigned lane = 0; lane < WEFT_WHEEL_LANES; lane++) {
-        if (!list_empty(&slot->lane[lane])) {
-            return false;
-        }
+        is_empty &= list_empty(&slot->lane[lane]); /* one line of memory: no branches */
     }
-    return true;
+    return is_empty;
 }
 
 /* All that is in a slot of level 0 is of one tick. */
@@ -192,12 +191,10 @@ static void wheel_note_next(struct weft__wheel *wheel)
     a_store(&wheel->next_at, wheel_time_of(exact), relaxed);
 }
 
-void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
+static inline void timer_put_in(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
 {
-    WEFT_CHECK(a_load(&timer->state, relaxed) == WEFT__TIMER_OFF);
     timer->tick = wheel_tick_of(at);
     timer->wheel = wheel;
-    enum wheel_way way = wheel_take(wheel);
     /* what is past fires at the next look */
     wheel_put(wheel, timer, weft__max(timer->tick, wheel->now_tick + 1));
     wheel->count++;
@@ -206,7 +203,41 @@ void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int
         a_store(&wheel->next_at, when, relaxed);
     }
     a_store(&timer->state, WEFT__TIMER_ARMED, release);
+}
+
+void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
+{
+    WEFT_CHECK(a_load(&timer->state, relaxed) == WEFT__TIMER_OFF);
+    enum wheel_way way = wheel_take(wheel);
+    timer_put_in(wheel, timer, at);
     wheel_drop(wheel, way);
+}
+
+void weft__timer_set(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at)
+{
+    /* pairs with the release by which the firer touches it for the last time */
+    uint32_t state = a_load(&timer->state, acquire);
+    if (WEFT_UNLIKELY(state == WEFT__TIMER_FIRING) ||
+        (state == WEFT__TIMER_ARMED && timer->wheel != wheel)) {
+        weft__timer_stop(timer);
+    }
+    bool has_lock = homelock_enter(&wheel->lock);
+    state = a_load(&timer->state, acquire);
+    if (state == WEFT__TIMER_ARMED) {
+        wheel_unlink(wheel, timer);
+        a_store(&timer->state, WEFT__TIMER_OFF, relaxed);
+    }
+    bool is_off = state != WEFT__TIMER_FIRING; /* a guest has come in between */
+    if (WEFT_LIKELY(is_off) && at != WEFT_NEVER) {
+        timer_put_in(wheel, timer, at);
+    }
+    homelock_leave(&wheel->lock, has_lock);
+    if (WEFT_UNLIKELY(!is_off)) {
+        weft__timer_stop(timer);
+        if (at != WEFT_NEVER) {
+            weft__timer_start(wheel, timer, at);
+        }
+    }
 }
 
 /* True if it was armed. */

@@ -72,6 +72,10 @@ void weft__wheel_init(struct weft__wheel *wheel, int64_t now);
 /* Never sleeps.  Arms a timer that is off.  The caller has filled call, or task and ticket. */
 void weft__timer_start(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at);
 
+/* Stop and start in one, for a timer that may be armed; `at` may be WEFT_NEVER: then only stop.
+ * By the wheel's home alone, that is: by who is inside and sits on its seat. */
+void weft__timer_set(struct weft__wheel *wheel, struct weft__timer *timer, int64_t at);
+
 /* Never sleeps, but waits for a call that is running on another thread to return (such calls are
  * short).  When it returns the timer is off and nobody touches it any more.  True if it was armed.
  */
