@@ -90,6 +90,7 @@ int weft__sys_futex_wait(ATOMIC(uint32_t) *word, uint32_t expected, int64_t time
         until.tv_nsec = timeout_ns % WEFT_NS_PER_SECOND;
         when = &until;
     }
+    int kept = errno; /* who waits may live by it (.own_tls), and that it had to wait is no error */
     /* the BITSET form takes an absolute time of the monotonic clock; the plain one a duration */
     if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, when, NULL,
                 FUTEX_BITSET_MATCH_ANY) == 0)
@@ -97,6 +98,7 @@ int weft__sys_futex_wait(ATOMIC(uint32_t) *word, uint32_t expected, int64_t time
     int rc = sys_code();
     if (WEFT_TSAN && rc == -EINTR)
         sys_take_signals();
+    errno = kept;
     return rc;
 }
 

@@ -220,12 +220,6 @@ static bool watch_take(struct weft__runtime *rt, struct weft__worker *w, int64_t
 
 /* ---- one look ---- */
 
-static bool watch_worker_waits(struct weft__runtime *rt, struct weft__worker *w)
-{
-    return weft__worker_has_work(w) || weft__worker_has_private(w) ||
-           a_load(&w->wheel.next_at, relaxed) <= weft__now(rt);
-}
-
 static bool watch_has_moved(struct weft__worker *w)
 {
     return weft__stat_read(&w->epoch) != w->watch_epoch;
@@ -234,6 +228,13 @@ static bool watch_has_moved(struct weft__worker *w)
 static bool watch_all_asleep(struct weft__runtime *rt)
 {
     return a_load(&rt->idle.sleeping, seq_cst) == rt->worker_count;
+}
+
+/* When all sleep one of them keeps the time; it may be just about to get up. */
+static bool watch_worker_waits(struct weft__runtime *rt, struct weft__worker *w)
+{
+    return weft__worker_has_work(w) || weft__worker_has_private(w) ||
+           (!watch_all_asleep(rt) && a_load(&w->wheel.next_at, relaxed) <= weft__now(rt));
 }
 
 /* On a virtual clock time stands still while a worker is busy; and when all sleep, one of them

@@ -182,6 +182,8 @@ static const struct model models[] = {
 static const struct model_spared spared[] = {
     {"deque_push_batch", "&d->head", "acquire -> relaxed",
      "keeps a load before a store (load buffering); deque_claims_first shows what it prevents"},
+    {"deque_push", "&d->head", "acquire -> relaxed",
+     "keeps a load before a store (load buffering); deque_claims_first shows what it prevents"},
     {"deque_steal_half", "&d->head", "release -> relaxed",
      "keeps a load before a store (load buffering); deque_claims_first shows what it prevents"},
 };

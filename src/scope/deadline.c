@@ -39,14 +39,11 @@ void weft__scope_set_deadline(struct weft__scope *s, int64_t when)
     }
     bool is_past = deadline_is_past(rt, when);
     lock_take_object(&s->deadline_lock);
-    weft__timer_stop(&s->timer);
     a_store(&s->deadline, when, relaxed);
-    if (!is_past && when != WEFT_NEVER) {
-        s->timer.call = deadline_passed;
-        weft__clock_arm(self, rt, &s->timer, when);
-        if (weft__watch_is_slow(rt)) { /* the task may compute until then */
-            weft__watch_mind(rt, when);
-        }
+    s->timer.call = deadline_passed;
+    weft__clock_set(self, rt, &s->timer, is_past ? WEFT_NEVER : when);
+    if (WEFT_UNLIKELY(weft__watch_is_slow(rt))) { /* the task may compute until then */
+        weft__watch_mind(rt, when);
     }
     lock_drop(&s->deadline_lock);
     if (is_past) {

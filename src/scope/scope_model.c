@@ -203,6 +203,11 @@ int weft__birth_launch(struct weft__thread *self, struct weft__runtime *rt,
     return -WEFT_ENOMEM;
 }
 
+void weft__stack_check(const struct weft__task *t)
+{
+    (void)t;
+}
+
 void weft__worker_push(struct weft__worker *w, struct weft__runnable *item)
 {
     (void)w;
