@@ -368,7 +368,9 @@ static bool control_find(struct weft__runtime *rt)
         control_make_posts(rt);
         return true;
     }
-    return control_wait_outside(rt);
+    /* One that is not there any more may have woken a task since the first look, and then ended. */
+    return control_wait_outside(rt) || control_look_outside() ||
+           a_load(&rt->external, seq_cst) != 0;
 }
 
 static void control_loop(struct weft__thread *self)
