@@ -353,7 +353,6 @@ int weft__sys_tgkill(pid_t tid, int signo)
     return syscall(SYS_tgkill, getpid(), tid, signo) == 0 ? 0 : sys_code();
 }
 
-/* Directories end in their entries, so the count is what getdents lists, less "." and "..". */
 /* Does this thread block SIGSEGV?  From the mask, in hexadecimal, in its status file. */
 static bool sys_thread_is_shut(const char *tid)
 {
@@ -367,8 +366,18 @@ static bool sys_thread_is_shut(const char *tid)
     return mask != NULL && (strtoull(mask + 7, NULL, 16) >> (SIGSEGV - 1) & 1) != 0;
 }
 
-/* Threads of this process, all or those that are shut. */
-static int sys_count_threads(bool only_shut)
+/* The links of the directory: its own two, and one a thread.  Listing it would not do: a thread that
+ * ends while it is listed ends the list, and hides those behind it. */
+int weft__sys_thread_count(void)
+{
+    struct stat st;
+
+    if (stat("/proc/self/task", &st) != 0)
+        return sys_code();
+    return st.st_nlink > 2 ? (int)st.st_nlink - 2 : -ENOTSUP;
+}
+
+int weft__sys_shut_thread_count(void)
 {
     char buf[1024] WEFT_ALIGNED(8);
     int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -381,7 +390,7 @@ static int sys_count_threads(bool only_shut)
         for (long at = 0; at < n;) {
             const struct weft__sys_dirent *entry = (const void *)(buf + at);
             if (entry->name[0] != '.')
-                count += !only_shut || sys_thread_is_shut(entry->name);
+                count += sys_thread_is_shut(entry->name);
             at += entry->reclen;
         }
     }
@@ -389,16 +398,6 @@ static int sys_count_threads(bool only_shut)
         count = sys_code();
     close(fd);
     return count;
-}
-
-int weft__sys_thread_count(void)
-{
-    return sys_count_threads(false);
-}
-
-int weft__sys_shut_thread_count(void)
-{
-    return sys_count_threads(true);
 }
 
 /* Reads up to the next line's two bounds, then past its end: "7f00-7f10 rw-p ...". */
