@@ -1,8 +1,9 @@
 /* weft.h - all of Weft's public interface.
  *
  * Read in this order: run (start the runtime), task (start tasks), scope (wait for them, cancel
- * them), chan (let them talk), future (results to come), sync and guard (let them share), sched (at
- * a time), io (files), time, err.
+ * them), chan (let them talk), future (results to come), sync and guard (let them share), wait (for
+ * units, flags, counts, each other), sched (at a time), io (files), time (the clock, rates,
+ * tickers), err.  Apart from these, and not included here: check, for tests.
  *
  * SPDX-License-Identifier: MIT
  */

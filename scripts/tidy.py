@@ -251,7 +251,8 @@ def rule_unique_name(files):
 
 
 STATIC = re.compile(r"^static\s[^;={}()]*?\b(\w+)\s*\([^;{}]*\)[^;{}]*\{", re.M)
-ATTRIBUTE = re.compile(r"__attribute__\s*\(\(.*?\)\)\s*|\bWEFT_[A-Z_]+\([^()\n]*\)\s*")
+ATTRIBUTE = re.compile(
+    r"__attribute__\s*\(\(.*?\)\)\s*|\b(WEFT_[A-Z_]+|ATOMIC)\([^()\n]*\)\s*")
 
 
 def rule_static_name(files):

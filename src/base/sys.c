@@ -366,8 +366,8 @@ static bool sys_thread_is_shut(const char *tid)
     return mask != NULL && (strtoull(mask + 7, NULL, 16) >> (SIGSEGV - 1) & 1) != 0;
 }
 
-/* The links of the directory: its own two, and one a thread.  Listing it would not do: a thread that
- * ends while it is listed ends the list, and hides those behind it. */
+/* The links of the directory: its own two, and one a thread.  Listing it would not do: a thread
+ * that ends while it is listed ends the list, and hides those behind it. */
 int weft__sys_thread_count(void)
 {
     struct stat st;

@@ -108,7 +108,7 @@ struct weft__task {
     const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
     const struct weft__parking *parking; /* while it is parked: why */
     int64_t parked_since;            /* coarse */
-    ATOMIC(uint32_t) woken;          /* on_thread: the futex */
+    ATOMIC(uint32_t) woken;          /* by a thread: the futex */
     struct weft__runtime *runtime;
     void *scope;                     /* innermost one it is in; upstairs' word */
     void *home;                      /* the one it belongs to */

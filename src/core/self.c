@@ -1,6 +1,6 @@
 /* self.c - which thread am I: the only thread-local word of Weft.
  *
- * Asked by every public call, on entry and, where it may have parked, again.  Never as a plain read:
+ * Asked by every public call, on entry and, where it may have parked, again.  Never a plain read:
  * compilers treat the address of a thread-local as constant within a function, and one that parks
  * would go on using the thread it began on.  See arch/selfword.h; where that has nothing, and for
  * ThreadSanitizer, the accessor is a function of this file, not inlined.
