@@ -53,6 +53,9 @@ set_target_properties(weft PROPERTIES
     VERIFY_INTERFACE_HEADER_SETS ON)
 target_link_options(weft PRIVATE
     -Wl,--version-script=${PROJECT_SOURCE_DIR}/packaging/weft.map -Wl,-z,noexecstack -Wl,-z,now)
+foreach(library weft weft-static)
+    target_link_options(${library} INTERFACE -Wl,-z,now) # who binds lazily has no dense stacks
+endforeach()
 target_sources(weft PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include
     FILES ${weft_headers})
 target_include_directories(weft-static INTERFACE

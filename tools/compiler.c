@@ -31,7 +31,9 @@
 static const char *const compiler_usual_flags[] = {"-O2", "-g", "-fno-omit-frame-pointer", NULL};
 
 /* -ldl, -lm: nothing on a new libc, needed on an old one; and a newcomer's sqrt() just links. */
-static const char *const compiler_usual_libraries[] = {"-pthread", "-lm", "-ldl", NULL};
+static const char *const compiler_usual_libraries[] = {"-pthread", "-lm", "-ldl",
+                                                         "-Wl,-z,now", /* for dense stacks */
+                                                         NULL};
 
 /* By these the compiler reads files that no one names to it. */
 static const char *const compiler_environment[] = {
