@@ -43,4 +43,21 @@ void weft__ctx_make(struct weft__ctx *c, void *stack_top, void (*entry)(void *),
  * is dropped. */
 void *weft__ctx_switch(struct weft__ctx *from, struct weft__ctx *to, void *pass);
 
+/* Is the floating point control state what a new context starts with? */
+static inline bool weft__ctx_is_fresh(void)
+{
+#if defined(__x86_64__)
+    uint32_t mxcsr;
+    uint16_t x87;
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(mxcsr), "=m"(x87));
+    return (mxcsr & 0xffc0) == 0x1f80 && x87 == 0x037f;
+#elif defined(__aarch64__)
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return fpcr == 0;
+#else
+    return true;
+#endif
+}
+
 #endif

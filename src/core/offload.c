@@ -282,6 +282,7 @@ void weft__offload_stop(struct weft__runtime *rt)
             list_remove(&thread->link);
             weft__sys_thread_detach(thread->handle);
             a_sub(&rt->threads_live, 1, seq_cst);
+            a_add(&weft__foreign_seen, 1, seq_cst); /* so no later run is solo: see solo.h */
         }
     }
     lock_drop(&pool->lock);

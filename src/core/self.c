@@ -39,6 +39,7 @@ static WEFT_NO_SANITIZE struct weft__lockrank_stack *self_ranks(void)
 /* The child of a fork has one thread and no workers: whatever ran here runs in the parent. */
 static void self_after_fork(void)
 {
+    weft__solo_forked();
     if (a_load(&weft__runtime_now, relaxed)) {
         a_store(&weft__forked, 1, relaxed);
         if (weft__self_pointer) {
@@ -61,6 +62,9 @@ static void self_init_process(void)
 {
     WEFT_CHECK(pthread_key_create(&self_key, self_ended) == 0);
     WEFT_CHECK(weft__sys_atfork(self_after_fork) == 0);
+    if (weft__sys_membarrier_register() != 0) { /* plain threads cancel, too, without any run */
+        a_store(&weft__enter_fences, 1, seq_cst);
+    }
     a_store(&weft__lockrank_held, self_ranks, release);
 }
 

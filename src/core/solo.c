@@ -17,11 +17,12 @@ void weft__solo_begin(struct weft__runtime *rt, struct weft__thread *sitter)
         return;
     }
     lock_take(&solo_lock);
-    a_store(&solo_sitter, sitter, relaxed);
-    a_store(&weft__solo, 1, seq_cst);
-    /* A thread that attaches counts itself first and then ends this: it is seen here, or sees. */
-    if (a_load(&weft__foreign_seen, seq_cst) > 1) {
-        a_store(&weft__solo, 0, relaxed); /* an ender that does not see it takes the long way */
+    /* A thread that attaches counts itself and then looks at the lock: it is counted here, or finds
+     * the lock held, waits for it and ends this. */
+    a_fence(seq_cst);
+    if (a_load(&weft__foreign_seen, relaxed) <= 1) {
+        a_store(&solo_sitter, sitter, relaxed);
+        a_store(&weft__solo, 1, seq_cst);
     }
     lock_drop(&solo_lock);
 }
@@ -47,7 +48,8 @@ void weft__solo_end(void)
     if (a_load(&weft__solo, seq_cst) == 0 && !lock_is_held(&solo_lock)) {
         return;
     }
-    if (weft__self_or_null() == a_load(&solo_sitter, relaxed)) {
+    struct weft__thread *self = weft__self_or_null();
+    if (self && self == a_load(&solo_sitter, relaxed)) {
         a_store(&weft__solo, 0, seq_cst); /* release: who sees it sees which locks we hold */
         return;
     }
@@ -59,4 +61,11 @@ void weft__solo_end(void)
         solo_wait_for(a_load(&solo_sitter, relaxed));
     }
     lock_drop(&solo_lock);
+}
+
+void weft__solo_forked(void)
+{
+    a_store(&weft__solo, 0, relaxed);
+    a_store(&solo_sitter, NULL, relaxed);
+    lock_init(&solo_lock, WEFT_RANK_NONE);
 }

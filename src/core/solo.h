@@ -29,6 +29,9 @@ void weft__solo_begin(struct weft__runtime *rt, struct weft__thread *sitter);
  * and those it starts, may touch what tasks share. */
 void weft__solo_end(void);
 
+/* In the child of a fork: its only thread is the one that forked, and the sitter may be gone. */
+void weft__solo_forked(void);
+
 /* The sitter sleeps from here to solo_stir, and touches nothing. */
 static inline void weft__solo_rest(struct weft__thread *sitter)
 {

@@ -150,7 +150,7 @@ static void sitter_rests(void)
 static void ender(void)
 {
     weft__solo_end();
-    touch_by_add();
+    touch();
 }
 
 /* As in runtime.c and then enter: the mark comes after the beginning. */
@@ -168,7 +168,19 @@ static void stranger(void)
 {
     a_add(&weft__foreign_seen, 1, seq_cst);
     weft__solo_end();
-    touch_by_add();
+    touch();
+}
+
+/* One that was there before the run began. */
+static void models_reset_attached(void)
+{
+    models_reset_before();
+    a_store(&weft__foreign_seen, 2, relaxed);
+}
+
+static void old_stranger(void)
+{
+    touch();
 }
 
 static void all_counted(void)
@@ -191,6 +203,7 @@ static const struct model models[] = {
     MODEL("solo_end_rest", models_reset, all_counted, sitter_rests, ender),
     MODEL("solo_two_end", models_reset, all_counted, sitter_once, ender, ender),
     MODEL("solo_begin", models_reset_before, all_counted, sitter_begins, stranger),
+    MODEL("solo_begin_attached", models_reset_attached, all_counted, sitter_begins, old_stranger),
     MODEL_BROKEN("solo_without_barrier", "the sitter's mark is seen late",
                  models_reset_without_barrier, all_counted, sitter_once, ender),
     MODEL_BROKEN("solo_without_wait", "the sitter is in the middle of it", models_reset,
@@ -201,8 +214,6 @@ static const struct model models[] = {
 #define BY_FENCE  "a fence follows, or the lock of the enders"
 
 static const struct model_spared spared[] = {
-    {"model_lock_take", "&l->word", "acquire -> relaxed", "what it guards is plain memory"},
-    {"model_lock_drop", "&l->word", "release -> relaxed", "what it guards is plain memory"},
     {"weft__leave", "&self->inside", "release -> relaxed", BY_OBJECT},
     {"weft__solo_rest", "&sitter->inside", "release -> relaxed", BY_OBJECT},
     {"weft__solo_end", "&weft__solo", "seq_cst -> release", BY_FENCE},

@@ -192,7 +192,7 @@ static inline bool task_renew(struct weft__worker *w, struct weft__task *task,
 {
     if (TASK_IS_WATCHED || birth->stack_class != task->stack.class_index ||
         birth->arg_size > WEFT_BIRTH_ROOM || birth->strand || birth->owns_tls ||
-        task->owns_tls || weft__census_is_on()) {
+        task->owns_tls || weft__census_is_on() || !weft__ctx_is_fresh()) {
         return false;
     }
     if (WEFT_LIKELY(w->stack_credit < WEFT_STACK_CREDITS) &&

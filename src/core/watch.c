@@ -396,9 +396,6 @@ static void *watch_main(void *arg)
 int weft__watch_start(struct weft__runtime *rt)
 {
     weft__runtime_init_thread(rt, &rt->service);
-    if (weft__sys_membarrier_register() != 0) {
-        a_store(&weft__enter_fences, 1, seq_cst);
-    }
     rt->timer_slack = weft__sys_timer_slack(WATCH_SLACK_NS); /* of all threads from here on */
     weft__solo_begin(rt, weft__self()); /* before there is a second thread */
     int rc = weft__sys_thread_start(watch_main, rt, WATCH_SERVICE_STACK, "weft-watch",

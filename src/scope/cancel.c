@@ -126,6 +126,7 @@ static bool cancel_turn(struct cancel_walk *walk)
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
 {
     struct cancel_walk walk = {.services = false};
+    bool is_held = false;
     lock_take_object(&s->lock);
     if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
         a_store(&s->cause, cause, relaxed);
@@ -133,6 +134,10 @@ void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
     if (!a_load(&s->cancel, relaxed)) {
         cancel_meet(&walk, s);
         cancel_walk_down(&walk, s);
+        is_held = walk.met_anyone && s->owner; /* the root stays by itself */
+    }
+    if (is_held) { /* who has seen the word may close the scope: not before the second time */
+        a_add(&s->alive, 1, relaxed);
     }
     lock_drop(&s->lock);
     if (cancel_turn(&walk)) {
@@ -142,6 +147,21 @@ void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause)
         lock_drop(&s->lock);
         cancel_ready_all(walk.woken);
     }
+    if (is_held) {
+        weft__scope_let_go(s);
+    }
+}
+
+/* The scope has just been shielded from a cancel that may have come between its two times: what it
+ * has reached below is woken by us. */
+void weft__scope_kick_below(struct weft__scope *s)
+{
+    struct cancel_walk walk = {.kicks = true};
+    weft__cancel_barrier();
+    lock_take_object(&s->lock);
+    cancel_walk_down(&walk, s);
+    lock_drop(&s->lock);
+    cancel_ready_all(walk.woken);
 }
 
 static void cancel_go_services(struct cancel_walk *walk, struct weft__scope *s)
@@ -174,14 +194,17 @@ static void cancel_go_start(struct cancel_walk *walk, struct weft__scope *s,
         if (task->scope == s) {
             cancel_kick(walk, task);
         }
-        LIST_FOR_EACH(&s->children, it) {
-            struct weft__scope *child = container_of(it, struct weft__scope, in_parent);
-            if (child->owner == task && !child->shield) {
-                lock_take_object(&child->lock);
-                cancel_meet(walk, child);
-                cancel_walk_down(walk, child);
-                lock_drop(&child->lock);
-            }
+    }
+    /* The second time the task may have detached itself: what is cancelled is met all the same. */
+    LIST_FOR_EACH(&s->children, it) {
+        struct weft__scope *child = container_of(it, struct weft__scope, in_parent);
+        bool is_reached = walk->kicks ? a_load(&child->cancel, relaxed) != 0
+                                      : task && child->owner == task;
+        if (is_reached && !child->shield) {
+            lock_take_object(&child->lock);
+            cancel_meet(walk, child);
+            cancel_walk_down(walk, child);
+            lock_drop(&child->lock);
         }
     }
     lock_drop(&s->lock);

@@ -144,9 +144,16 @@ static void scope_check_closer(const struct weft__scope *s, const struct weft__t
 static bool scope_wait(struct weft__scope *s, ATOMIC(uint32_t) *count, struct weft__thread **self,
                        const void *site)
 {
+    struct weft__task *task = (*self)->task;
     lock_take_object(&s->lock);
     while (a_load(count, acquire) > 0) { /* pairs with the count down of the last task */
         struct weft__waiter waiter;
+        if (!task->enrolled && task->home) {
+            lock_drop(&s->lock); /* its home is above this one: parent before child */
+            weft__owner_ops.enroll(task);
+            lock_take_object(&s->lock);
+            continue;
+        }
         weft__waiter_init_locked(&waiter, *self);
         weft__waitq_push(&s->closer, &waiter);
         (void)weft__park(self, &(struct weft__parking){.kind = &scope_close_kind,
@@ -291,12 +298,16 @@ void weft_scope_shield(weft_scope *scope)
     }
     lock_take_object(&s->lock);
     s->shield = true;
+    bool was_reached = a_load(&s->cancel, relaxed) && !list_empty(&s->children);
     if (a_load(&s->cause, relaxed) == WEFT__CAUSE_NONE) {
         a_store(&s->cancel, 0, seq_cst);
     }
     lock_drop(&s->lock);
     if (s->parent) {
         lock_drop(&s->parent->lock);
+    }
+    if (was_reached) {
+        weft__scope_kick_below(s);
     }
     weft__leave(self);
 }

@@ -120,6 +120,7 @@ void weft__scope_let_go(struct weft__scope *s);
 
 void weft__scope_cancel(struct weft__scope *s, enum weft__cause cause);
 void weft__scope_cancel_services(struct weft__scope *s);
+void weft__scope_kick_below(struct weft__scope *s);
 void weft__scope_cancel_start(struct weft__scope *s, struct weft__start *start);
 
 /* Calls visit for every enrolled task in the tree below s. */

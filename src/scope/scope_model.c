@@ -23,8 +23,8 @@ static inline void section_take(struct weft__lock *l)
     a_add(&sections, 1, relaxed);
 }
 
-#undef lock_take
-#define lock_take section_take
+#undef lock_take_object
+#define lock_take_object section_take
 
 #include "core/park.c"
 #include "core/waitq.c"
@@ -310,6 +310,16 @@ static void task_sleeps_at_home_again(void)
     task_sleep();
 }
 
+/* Its first sleep is that of a close: it enrolls at home, which is above the scope. */
+static void task_closes_around_a_child(void)
+{
+    weft__scope_open(&outer, &thread, &model_options, NULL);
+    a_store(&outer.alive, 1, relaxed);
+    a_store(&is_open, 1, release);
+    weft__scope_close(&outer, NULL);
+}
+
+
 /* Its first turn, on which it finds out whether its starter has been cancelled. */
 static void task_starts(void)
 {
@@ -337,6 +347,16 @@ static void task_started_and_gone(void)
 
 /* ---- who cancels ---- */
 
+static void cancel_home(void);
+
+static void cancel_home_and_end_the_child(void)
+{
+    cancel_home();
+    model_block_while(&is_open, 0u);
+    (void)a_load(&is_open, acquire);
+    go_count_down(&outer, false);
+}
+
 static void cancel_home(void)
 {
     weft__scope_cancel(&home, WEFT__CAUSE_EXPLICIT);
@@ -347,6 +367,19 @@ static void cancel_outer(void)
     model_block_while(&is_open, 0u);
     weft__scope_cancel(&outer, WEFT__CAUSE_EXPLICIT);
     a_store(&outer_done, 1, release);
+}
+
+/* Two cancellers at once have more states than can be told apart; so one after the other. */
+static void cancel_outer_then_home(void)
+{
+    cancel_outer();
+    cancel_home();
+}
+
+static void cancel_home_then_outer(void)
+{
+    cancel_home();
+    cancel_outer();
 }
 
 static void cancel_start(void)
@@ -440,10 +473,14 @@ static const struct model models[] = {
     MODEL("scope_open_two", models_reset, all_delivered, task_sleeps_in_two, cancel_home),
     MODEL("scope_close", models_reset, all_delivered, task_sleeps_after_a_scope, cancel_home),
     MODEL("scope_close_all", models_reset, all_cancelled, task_sleeps_at_home_again, cancel_home),
+    MODEL_NIGHT("scope_close_waits", models_reset, NULL, task_closes_around_a_child,
+                cancel_home_and_end_the_child),
     MODEL("scope_two_cancels", models_reset_inside, all_cancelled, task_sleeps,
-          cancel_home, cancel_outer),
+          cancel_outer_then_home),
+    MODEL("scope_two_cancels_down", models_reset_inside, all_cancelled, task_sleeps,
+          cancel_home_then_outer),
     MODEL_NIGHT("scope_two_cancels_open_close", models_reset, all_cancelled, task_closes_a_scope,
-                cancel_home, cancel_outer),
+                cancel_home_then_outer),
     MODEL("scope_start", models_reset_starting, all_cancelled, task_starts, cancel_start),
     MODEL("scope_start_open", models_reset_starting, all_cancelled, task_starts_in_a_scope,
           cancel_start),
@@ -467,6 +504,11 @@ static const struct model_spared spared[] = {
     {"weft__park_arm", "&task->wait", "release -> relaxed", BY_PARK},
     {"weft__enter", "", "seq_cst -> acq_rel", "watch_model.c has the seat that needs it"},
     {"park_settle_word", "&task->wait", "acq_rel -> release", BY_PARK},
+    {"park_settle_word", "&task->wait", "release -> relaxed", BY_PARK},
+    {"weft__claim_parked", "wait", "acq_rel -> acquire", BY_PARK},
+    {"weft__claim_parked", "wait", "acq_rel -> release", BY_PARK},
+    {"go_count_down", "go_count(s, service)", "acq_rel -> acquire", "it is under the lock"},
+    {"go_count_down", "go_count(s, service)", "acq_rel -> release", "it is under the lock"},
     {"park_settle_word", "&task->wait", "failure acquire -> relaxed", BY_PARK},
     {"weft__claim", "&task->wait", "acquire -> relaxed", BY_PARK},
     {"wait_swap", "&task->wait", "acq_rel -> acquire", BY_PARK},
