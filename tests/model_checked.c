@@ -32,7 +32,8 @@ static bool is_night, is_verbose;
 static const char *const weak_only[] = {
     "sb_release", "sb_half_fence", "mp_no_release", "mp_no_acquire", "mp_no_fence",
     "rs_store",   "2+2w",          "iriw",          "idle_without_fence",
-    "watch_without_barrier",
+    "watch_without_barrier", "watch_borrow_blindly", "solo_without_barrier",
+    "homelock_without_barrier", "scope_without_barrier",
 };
 
 /* Broken deep down, behind more preemptions than the bound: sampling may miss them. */

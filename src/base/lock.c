@@ -13,6 +13,8 @@
 
 ATOMIC(uint32_t) weft__solo;
 
+ATOMIC(uint32_t) weft__lock_forked;
+
 enum {
     LOCK_SPINS = 100,  /* some microseconds: longer than any holder that runs needs */
     LOCK_YIELDS = 32,  /* the holder is preempted, perhaps by us */
@@ -25,6 +27,12 @@ static bool lock_look(struct weft__lock *l)
 {
     /* pairs with the release in lock_drop */
     return a_load(&l->word, relaxed) == 0 && a_xchg(&l->word, 1, acquire) == 0;
+}
+
+/* In the child of a fork the holder may be a thread that is not there: nobody would drop it. */
+static bool lock_is_orphan(void)
+{
+    return a_load(&weft__lock_forked, relaxed) && weft__sys_thread_count() == 1;
 }
 
 void weft__lock_contended(struct weft__lock *l)
@@ -40,6 +48,10 @@ void weft__lock_contended(struct weft__lock *l)
         if (lock_look(l))
             return;
         weft__sys_yield();
+    }
+    if (lock_is_orphan()) {
+        a_store(&l->word, 1, relaxed);
+        return;
     }
     while (!lock_look(l)) {
         weft__time_sleep_until(weft__time_now() + pause_ns);

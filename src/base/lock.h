@@ -31,6 +31,9 @@ struct weft__lock {
         0, (rank)                                                                                  \
     }
 
+/* 1 in a process that was forked from a running runtime, whose threads it does not have. */
+extern ATOMIC(uint32_t) weft__lock_forked;
+
 /* Waits until the word could be set.  For lock_take only. */
 void weft__lock_contended(struct weft__lock *l);
 

@@ -203,3 +203,16 @@ PANIC_TEST(lock_take_checks_the_order, "lock of rank chan taken while rank log i
     lock_take(&low);
 }
 #endif
+
+/* As in the child of a fork, whose only thread finds a lock that another one held. */
+TEST(lock_of_a_thread_that_is_not_there)
+{
+    struct weft__lock lock;
+    lock_init(&lock, WEFT_RANK_NONE);
+    a_store(&lock.word, 1, relaxed);
+    a_store(&weft__lock_forked, 1, relaxed);
+    lock_take(&lock);
+    EXPECT(lock_is_held(&lock));
+    lock_drop(&lock);
+    EXPECT(!lock_is_held(&lock));
+}

@@ -42,6 +42,7 @@ static void self_after_fork(void)
     weft__solo_forked();
     if (a_load(&weft__runtime_now, relaxed)) {
         a_store(&weft__forked, 1, relaxed);
+        a_store(&weft__lock_forked, 1, relaxed);
         if (weft__self_pointer) {
             a_store(&weft__self_pointer->seat, NULL, relaxed); /* so that the next switch asks */
         }

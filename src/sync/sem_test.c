@@ -336,6 +336,7 @@ static __attribute__((noinline)) void sem_site_post(void)
 
 static __attribute__((noinline)) void sem_site_post_again(void)
 {
+    a_compiler_fence(); /* else it is the same function to an optimiser */
     weft_sem_post(&sem_bounded_static);
     a_compiler_fence();
 }
