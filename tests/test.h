@@ -82,6 +82,11 @@ bool test_is_night(void);
 extern bool test_is_steered;
 #define TEST_FEWER(n) (test_is_steered && (n) > 20 ? 20 : (n))
 
+/* Between them nothing may be allocated or mapped, in any thread; but for spare threads, which the
+ * watchdog starts when the machine is slow.  In a TASK_TEST. */
+void test_watch_allocations(void);
+void test_expect_no_allocations(void);
+
 /* Called before a failed test ends, to say more; set by test_task.c. */
 extern void (*test_say_more)(void);
 

@@ -11,6 +11,7 @@
 #include <weft/check.h>
 #include <weft/run.h>
 
+#include "base/fault.h"
 #include "check/explore.h"
 #include "tests/test.h"
 
@@ -82,3 +83,18 @@ static void task_run(const struct test_record *test, size_t workers)
 const struct test_style test_task_style = {
     .has_workers = true, .prepare = task_prepare, .run = task_run,
 };
+
+void test_watch_allocations(void)
+{
+    weft__fault_arm(WEFT_FAULT_MASK(WEFT_FAULT_ALLOC) | WEFT_FAULT_MASK(WEFT_FAULT_MAP), 0);
+}
+
+void test_expect_no_allocations(void)
+{
+    uint64_t made = weft__fault_disarm();
+    weft_stats now;
+    EXPECT_EQ(weft_stats_get(&now), 0);
+    if (now.spare_threads_peak == 0) { /* else one may have come, or gone and come again */
+        EXPECT_EQ(made, 0);
+    }
+}

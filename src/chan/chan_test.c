@@ -771,13 +771,13 @@ TASK_TEST(chan_waiting_allocates_nothing)
     weft_scope_open(&scope);
     EXPECT_EQ(weft_go(&scope, echo, &both), 0);
     test_settle();
-    weft__fault_arm(WEFT_FAULT_ALL, 0);
+    test_watch_allocations();
     for (int64_t i = 0, got; i < 100; i++) {
         EXPECT_EQ(weft_chan_send(pair[0], &i), 0);
         EXPECT_EQ(weft_chan_recv(pair[1], &got), 0);
         EXPECT_EQ(got, i);
     }
-    EXPECT_EQ(weft__fault_disarm(), 0);
+    test_expect_no_allocations();
     weft_chan_close(pair[0]);
     EXPECT_EQ(weft_scope_close(&scope), 0);
     weft_chan_free(pair[0]);

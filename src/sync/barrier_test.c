@@ -229,9 +229,9 @@ TASK_TEST(barrier_waiting_allocates_nothing)
         probe_go(&p.scope, barrier_try_to_pass, &p);
     }
     probe_settle();
-    weft__fault_arm(1u << WEFT_FAULT_ALLOC | 1u << WEFT_FAULT_MAP, UINT64_MAX);
+    test_watch_allocations();
     EXPECT_EQ(weft_barrier_wait(&p.barrier), 1);
-    EXPECT_EQ(weft__fault_disarm(), 0);
+    test_expect_no_allocations();
     EXPECT_EQ(weft_scope_close(&p.scope), 0);
     EXPECT_EQ(a_load(&p.passed, relaxed), 3);
     weft_barrier_fini(&p.barrier);

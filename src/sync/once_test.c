@@ -274,10 +274,10 @@ TASK_TEST(once_waiting_allocates_nothing)
         probe_go(&p.scope, once_use_when_told, &p);
     }
     probe_settle();
-    weft__fault_arm(1u << WEFT_FAULT_ALLOC | 1u << WEFT_FAULT_MAP, UINT64_MAX);
+    test_watch_allocations();
     weft_event_set(&p.go_on);
     EXPECT_EQ(weft_once_call(&p.once, once_make_when_told, &p), 0);
-    EXPECT_EQ(weft__fault_disarm(), 0);
+    test_expect_no_allocations();
     EXPECT_EQ(weft_scope_close(&p.scope), 0);
 }
 

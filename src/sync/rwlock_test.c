@@ -490,7 +490,6 @@ TASK_TEST(rwlock_crowd_with_cancels)
 TASK_TEST(rwlock_waiting_allocates_nothing)
 {
     struct rwlock_probe p = {.rounds = 20};
-    weft_stats before, after;
     weft_scope_open(&p.scope);
     EXPECT_EQ(weft_rwlock_write_lock(&p.lock), 0);
     for (int i = 0; i < 3; i++) {
@@ -498,19 +497,14 @@ TASK_TEST(rwlock_waiting_allocates_nothing)
         probe_go(&p.scope, rwlock_write_rounds, &p);
     }
     probe_settle();
-    EXPECT_EQ(weft_stats_get(&before), 0);
-    weft__fault_arm(1u << WEFT_FAULT_ALLOC | 1u << WEFT_FAULT_MAP, UINT64_MAX);
+    test_watch_allocations();
     weft_rwlock_write_unlock(&p.lock);
     for (int i = 0; i < 20; i++) {
         EXPECT_EQ(weft_rwlock_read_lock(&p.lock), 0);
         weft_rwlock_read_unlock(&p.lock);
         EXPECT_EQ(weft_yield(), 0);
     }
-    uint64_t allocations = weft__fault_disarm();
-    EXPECT_EQ(weft_stats_get(&after), 0);
-    if (after.spare_threads_peak == before.spare_threads_peak) { /* else the watchdog needed some */
-        EXPECT_EQ(allocations, 0);
-    }
+    test_expect_no_allocations();
     EXPECT_EQ(weft_scope_close(&p.scope), 0);
 }
 
