@@ -14,20 +14,23 @@
 #define WEFT_BIRTH_ROOM  64   /* bytes of argument that every birth has room for */
 #define WEFT_BIRTHS_KEPT 1024 /* free ones beside each worker */
 
+/* For the two below: there is one. */
+static inline struct weft__birth *birth_pop(struct weft__birth_cache *cache)
+{
+    struct weft__birth *birth = cache->free;
+    cache->free = birth->next_free;
+    cache->count--;
+    return birth;
+}
+
 /* Never sleeps.  Room for arg_size bytes; its fields are not filled.  seat may be NULL.  NULL: no
  * memory. */
 static inline struct weft__birth *weft__birth_alloc(struct weft__worker *seat, size_t arg_size)
 {
-    struct weft__birth *birth = seat ? seat->births.free : NULL;
-    if (WEFT_LIKELY(birth != NULL) && arg_size <= WEFT_BIRTH_ROOM) {
-        if (WEFT_UNLIKELY(weft__fault(WEFT_FAULT_ALLOC))) {
-            return NULL;
-        }
-        seat->births.free = birth->next_free;
-        seat->births.count--;
-        return birth;
+    if (seat && WEFT_LIKELY(seat->births.free != NULL) && arg_size <= WEFT_BIRTH_ROOM) {
+        return WEFT_UNLIKELY(weft__fault(WEFT_FAULT_ALLOC)) ? NULL : birth_pop(&seat->births);
     }
-    return weft__alloc(sizeof *birth + weft__max(arg_size, (size_t)WEFT_BIRTH_ROOM));
+    return weft__alloc(sizeof(struct weft__birth) + weft__max(arg_size, (size_t)WEFT_BIRTH_ROOM));
 }
 
 /* Never sleeps. */
@@ -47,14 +50,11 @@ static inline void weft__birth_free(struct weft__worker *seat, struct weft__birt
  * asked. */
 static inline struct weft__birth *weft__birth_take(struct weft__worker *seat)
 {
-    struct weft__birth *birth = seat->births.free;
-    if (WEFT_UNLIKELY(!birth || seat->stack_credit <= 0 || weft__fault_is_armed())) {
+    if (WEFT_UNLIKELY(!seat->births.free || seat->stack_credit <= 0 || weft__fault_is_armed())) {
         return NULL;
     }
-    seat->births.free = birth->next_free;
-    seat->births.count--;
     seat->stack_credit--;
-    return birth;
+    return birth_pop(&seat->births);
 }
 
 /* The run is over. */

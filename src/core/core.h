@@ -102,7 +102,6 @@ struct weft__task {
     bool enrolled;                   /* the canceller can find it; set upstairs, by itself */
     bool service;
     bool owns_tls;                   /* and tls is not NULL */
-    bool is_dense;                   /* its stack has a canary instead of a guard */
     struct weft__ctx ctx;
     ATOMIC(uint64_t) wait;           /* see park.h */
     const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */

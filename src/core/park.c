@@ -114,7 +114,8 @@ static bool park_is_cancelled(const ATOMIC(uint32_t) *word)
 }
 
 /* False: it has been claimed meanwhile. */
-static bool park_settle_word(struct weft__task *task, const struct weft__parking *parking)
+static inline __attribute__((always_inline)) bool
+park_settle_word(struct weft__task *task, const struct weft__parking *parking)
 {
     uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
     if (WEFT_LIKELY(parking->ticket != 0)) {
@@ -252,8 +253,7 @@ static bool park_settle_early(struct weft__task *task, const struct weft__parkin
         (cancel && a_load(cancel, relaxed))) {
         return false;
     }
-    uint64_t flags = parking->is_uncancellable ? WAIT_FIRM : 0;
-    a_store(&task->wait, parking->ticket | flags | WEFT__PARKED, relaxed);
+    (void)park_settle_word(task, parking);
     lock_drop(parking->lock);
     return true;
 }
@@ -264,7 +264,7 @@ int weft__park(struct weft__thread **self, const struct weft__parking *parking)
     if (WEFT_UNLIKELY(!task->enrolled) && task->home) {
         weft__owner_ops.enroll(task);
     }
-    if (WEFT_UNLIKELY(task->is_dense)) {
+    if (WEFT_UNLIKELY(task->run.is_dense)) {
         weft__stack_check(task);
     }
     task->parking = parking;

@@ -577,7 +577,7 @@ static WEFT_NOINLINE WEFT_NORETURN void stack_overrun(const struct weft__task *t
 
 void weft__stack_check(const struct weft__task *task)
 {
-    if (WEFT_UNLIKELY(task->is_dense) &&
+    if (WEFT_UNLIKELY(weft__stack_is_dense(&task->stack)) &&
         *(const uint64_t *)(const void *)task->stack.lo != STACK_CANARY) {
         stack_overrun(task);
     }

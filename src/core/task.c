@@ -277,7 +277,6 @@ struct weft__task *weft__task_from_birth(struct weft__thread *self, struct weft_
     struct weft__task *task = (struct weft__task *)at;
     memset(task, 0, sizeof *task);
     task->stack = stack;
-    task->is_dense = weft__stack_is_dense(&stack);
     task_fill(task, rt, birth);
     task->arg_room = weft__max(birth->arg_size, (uint32_t)WEFT_BIRTH_ROOM);
     at = (at - task->arg_room) & ~(uintptr_t)15;
