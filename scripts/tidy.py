@@ -26,13 +26,17 @@ FLOORS = {
     "chan": FIRST,
     "scope": FIRST,
     "io": SECOND,
-    "proc": SECOND,
+    "proc": SECOND | {"io"},
     "actor": SECOND,
     "par": SECOND,
     "job": SECOND | {"io", "proc"},
     "diag": SECOND | {"io", "proc", "actor", "par", "job"},
     "check": SECOND | {"io", "proc", "actor", "par", "job", "diag"},
 }
+# Libraries of their own: they see the public headers, themselves, and what has nothing to link;
+# their tests see all.
+COMPANIONS = {"tls", "http"}
+HEADERS_ALONE = {"base/base.h", "base/atomic.h"}
 # What the rooms below core may see of include/weft.
 LOW_PUBLIC = {"weft/api.h", "weft/err.h", "weft/time.h"}
 # Users of the public headers only.
@@ -46,16 +50,24 @@ DOORS = [
     (r"stdatomic\.h", {"src/base/atomic.h"}),
     (r"__(atomic|sync)_\w+", {"src/base/atomic.h", BETWEEN}),
     (r"(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|strdup|strndup|asprintf)\s*\(",
-     {"src/base/alloc.c", BETWEEN}),
-    (r"errno(\.h)?", {"src/base/sys.c", "src/base/child.c", "include/weft/err.h", BETWEEN}),
+     {"src/base/alloc.c", "src/tls/tls_alloc.c", "src/http/arena.c", BETWEEN}),
+    (r"errno(\.h)?", {"src/base/sys.c", "src/base/sysnet.c", "src/base/sysring.c",
+                      "src/base/sysfile.c", "src/base/sysproc.c", "src/base/child.c",
+                      "src/http/respond_path.c", "include/weft/err.h", BETWEEN}),
     (r"(clock_gettime|gettimeofday|clock_nanosleep|nanosleep|usleep)\s*\(",
      {"src/base/time.c", BETWEEN}),
     (r"(_Thread_local|__thread|thread_local)", {"src/core/self.c", BETWEEN}),
     (r"abort\s*\(", {"src/base/panic.c", BETWEEN}),
-    (r"mmap\s*\(", {"src/base/sys.c", "src/base/child.c", BETWEEN}),
+    (r"mmap\s*\(", {"src/base/sys.c", "src/base/sysring.c", "src/base/child.c", BETWEEN}),
     (r"(syscall|munmap|mprotect|madvise|mremap|pthread_create|pthread_join|tgkill|futex)\s*\(",
-     {"src/base/sys.c", BETWEEN}),
-    (r"(waitpid|posix_spawnp?|socketpair|memfd_create|kill)\s*\(", {"src/base/child.c", BETWEEN}),
+     {"src/base/sys.c", "src/base/sysnet.c", "src/base/sysring.c", "src/base/sysproc.c",
+      "src/http/respond_path.c", BETWEEN}),
+    (r"(waitpid|posix_spawnp?|memfd_create|kill)\s*\(",
+     {"src/base/child.c", "src/base/sysproc.c", BETWEEN}),
+    (r"(socket|socketpair|accept4?|connect|bind|listen|recv|recvmsg|send|sendmsg)\s*\(",
+     {"src/base/sysnet.c", "src/base/child.c", BETWEEN}),
+    (r"(epoll_create1?|epoll_ctl|epoll_p?wait2?|p?poll)\s*\(",
+     {"src/base/sysnet.c", "src/base/child.c", BETWEEN}),
 ]
 
 FUNCTION_LINES_MAX = 70
@@ -146,6 +158,11 @@ def rule_include(f):
         if f.top in GUESTS or f.top == "include":
             if room in FLOORS:
                 yield line, f"{f.top}/ sees only the public headers, not {target}"
+        elif f.room in COMPANIONS and not f.is_neighbour:
+            if target in HEADERS_ALONE:
+                continue
+            if room in FLOORS or (room in COMPANIONS and room != f.room) or room == "tests":
+                yield line, f"{f.room}/ is a library of its own and may not look into {target}"
         elif f.room in FLOORS:
             yield from include_of_room(f, line, target, room, public, match.group(1))
 
@@ -275,7 +292,7 @@ def rule_card(files):
             yield f"src/{room}/README.md", 1, "each room has a card"
         elif len(card.lines) > CARD_LINES_MAX:
             yield card.path, CARD_LINES_MAX, f"more than {CARD_LINES_MAX} lines"
-        if room not in FLOORS:
+        if room not in FLOORS and room not in COMPANIONS:
             yield f"src/{room}/README.md", 1, f"{room}/ is in no floor of scripts/tidy.py"
 
 

@@ -65,6 +65,8 @@ ATOMIC(weft__lockrank_held_fn *) weft__lockrank_held;
 
 static const char *const lockrank_names[] = {
     [WEFT_RANK_NONE] = "none",       [WEFT_RANK_SCOPE] = "scope",
+    [WEFT_RANK_FD] = "descriptor",   [WEFT_RANK_SIM] = "simulation",
+    [WEFT_RANK_RING] = "ring",
     [WEFT_RANK_BCAST] = "broadcast", [WEFT_RANK_CHAN] = "chan",
     [WEFT_RANK_SYNC] = "sync",
     [WEFT_RANK_WAITQ] = "waitq",     [WEFT_RANK_LIMITER] = "limiter",

@@ -24,6 +24,9 @@
 
 enum weft__lockrank {
     WEFT_RANK_NONE,    /* not checked; what a lock made of zeroes has */
+    WEFT_RANK_FD,      /* one descriptor: its operations */
+    WEFT_RANK_SIM,     /* the simulated network and disk */
+    WEFT_RANK_RING,    /* one seat's part of the I/O driver */
     WEFT_RANK_BCAST,   /* one broadcast: its subscriptions */
     WEFT_RANK_CHAN,    /* one channel */
     WEFT_RANK_SYNC,    /* one mutex, semaphore, event, ... */

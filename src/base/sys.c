@@ -898,6 +898,11 @@ int weft__sys_mkdir(const char *path, mode_t mode)
     return weft__fault(WEFT_FAULT_SYS) ? -EIO : (int)SYS_RETRY(mkdir(path, mode));
 }
 
+int weft__sys_chmod(const char *path, mode_t mode)
+{
+    return weft__fault(WEFT_FAULT_SYS) ? -EIO : (int)SYS_RETRY(chmod(path, mode));
+}
+
 ssize_t weft__sys_getdents(int fd, void *buf, size_t size_bytes)
 {
     return weft__fault(WEFT_FAULT_SYS) ? -EIO

@@ -192,6 +192,7 @@ WEFT_MUST_USE int weft__sys_lstat_at(int fd, const char *name, struct stat *ret)
 WEFT_MUST_USE int weft__sys_unlink(const char *path);
 WEFT_MUST_USE int weft__sys_rename(const char *from, const char *to);
 WEFT_MUST_USE int weft__sys_mkdir(const char *path, mode_t mode);
+WEFT_MUST_USE int weft__sys_chmod(const char *path, mode_t mode);
 
 /* As the kernel writes them one behind the other; `reclen` leads to the next. */
 struct weft__sys_dirent {
