@@ -4,6 +4,7 @@
  * has ended.  A process runs one runtime at a time; after it has returned another may start.
  *
  * Environment: WEFT_WORKERS=n overrides weft_options.workers and the count of usable CPUs.
+ *              WEFT_IO=auto|uring|epoll|sim overrides weft_options.io.
  *              WEFT_STACK_CENSUS=1 prints at the end how much stack each spawn site used.
  *
  * SPDX-License-Identifier: MIT
@@ -21,6 +22,14 @@ enum weft_panic_policy {
     WEFT_PANIC_TASK = 1     /* run the task's deferred calls and fail it with -WEFT_EPANIC */
 };
 
+/* Who waits for the outside world. */
+enum weft_io {
+    WEFT_IO_AUTO = 0,  /* the kernel's ring where there is one, else epoll */
+    WEFT_IO_URING = 1, /* io_uring; operations say -WEFT_ENOTSUP where there is none */
+    WEFT_IO_EPOLL = 2, /* epoll, and the blocking pool for files */
+    WEFT_IO_SIM = 3    /* a network and disk that are simulated: see weft/check.h */
+};
+
 /* All zero means: the defaults.  Limits are never exceeded silently: reaching one is an error code,
  * or backpressure, or a line in the log, as said at each. */
 typedef struct weft_options {
@@ -33,6 +42,7 @@ typedef struct weft_options {
     bool leave_signals;          /* true: SIGINT and SIGTERM stay as they are */
     bool quiet;                  /* true: no reports of stuck tasks on stderr */
     enum weft_panic_policy panic;
+    enum weft_io io;
     int64_t stuck_after_ns;      /* a task that runs so long loses its worker; 0: 8 ms */
 } weft_options;
 
@@ -65,6 +75,10 @@ typedef struct weft_stats {
     uint64_t spare_threads, spare_threads_peak;
     uint64_t blocking_threads, blocking_threads_peak;
     uint64_t stacks_mapped, stacks_idle;
+    enum weft_io io;             /* the back end in use; WEFT_IO_AUTO: none has been needed yet */
+    uint64_t io_begun, io_slept; /* operations on descriptors, and those that did not end at once */
+    uint64_t io_entered;         /* system calls made to submit, or to wait for, operations */
+    uint64_t accepts_delayed;    /* weft_accept found no free descriptor, and waited */
 } weft_stats;
 
 /* Never sleeps.  Copies the counters out.  0, or -WEFT_ESHUTDOWN when no runtime runs.  Any

@@ -340,6 +340,11 @@ static void steer_refused(void)
     weft__value(0, WEFT__EVENT_FAILED);
 }
 
+static void steer_befell(enum weft__mishap mishap)
+{
+    weft__value(WEFT__MISHAP_VALUE + mishap, WEFT__EVENT_HAS_VALUE);
+}
+
 /* ---- parking ---- */
 
 static bool steer_sleeps(enum weft__op op)
@@ -472,6 +477,7 @@ const struct weft__control weft__steer = {
     .point = steer_point,
     .passed = steer_passed,
     .refused = steer_refused,
+    .befell = steer_befell,
     .released = steer_released,
     .acquired = steer_acquired,
     .panicked = steer_panicked,

@@ -7,6 +7,7 @@
  */
 #include "check/engine.h"
 #include "check/story.h"
+#include "core/control.h"
 
 const char *weft__story_noun(const struct weft_check_report *report, uint16_t strand)
 {
@@ -367,6 +368,15 @@ static const struct words_of_op words_of_ops[WEFT__OP_COUNT] = {
     [WEFT__OP_SCHED_NEXT] = {"takes the next entry of %s", "take the next entry of %s"},
 };
 
+static const char *const words_of_mishaps[WEFT__MISHAP_COUNT] = {
+    [WEFT__MISHAP_PART_RECEIVED] = "only a part is received",
+    [WEFT__MISHAP_PART_TAKEN] = "only a part is taken",
+    [WEFT__MISHAP_LOST] = "the datagram is lost",
+    [WEFT__MISHAP_LATE] = "the datagram will be late",
+    [WEFT__MISHAP_BROKEN] = "the connection breaks",
+    [WEFT__MISHAP_DISK] = "the disk fails",
+};
+
 static const char *words_fill(struct weft__story *story, const char *pattern, const char *name)
 {
     const char *hole = strstr(pattern, "%s");
@@ -459,6 +469,9 @@ const char *weft__story_effect(struct weft__story *story, const struct weft__eve
     if ((event->flags & WEFT__EVENT_TIMED_OUT) && op != WEFT__OP_SLEEP)
         return weft__pool_say(&story->pool, "%s: the deadline came",
                               weft__story_intent(story, op, event->object));
+    if (op == WEFT__OP_IO && event->value - WEFT__MISHAP_VALUE < WEFT__MISHAP_COUNT)
+        return weft__pool_say(&story->pool, "%s: %s", did,
+                              words_of_mishaps[event->value - WEFT__MISHAP_VALUE]);
     if (event->flags & WEFT__EVENT_FAILED)
         return weft__pool_say(&story->pool, "%s: refused",
                               weft__story_intent(story, op, event->object));

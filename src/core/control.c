@@ -97,6 +97,15 @@ void weft__control_say_refused(void)
     weft__san_show();
 }
 
+void weft__control_say_mishap(enum weft__mishap mishap)
+{
+    weft__san_hide();
+    if (control_knows_caller()) {
+        weft__control->befell(mishap);
+    }
+    weft__san_show();
+}
+
 void weft__control_say_mutex(const void *mutex, bool taken, bool tried)
 {
     weft__san_hide();

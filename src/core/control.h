@@ -90,6 +90,18 @@ enum weft__deed {
     WEFT__DEED_COUNT
 };
 
+/* What a simulated outside does to an operation; for the report. */
+enum weft__mishap {
+    WEFT__MISHAP_PART_RECEIVED,
+    WEFT__MISHAP_PART_TAKEN,
+    WEFT__MISHAP_LOST,
+    WEFT__MISHAP_LATE,
+    WEFT__MISHAP_BROKEN,
+    WEFT__MISHAP_DISK,
+    WEFT__MISHAP_COUNT
+};
+#define WEFT__MISHAP_VALUE (UINT64_C(0x517) << 48) /* + mishap: the value of its event */
+
 /* What a run tells whoever steers it. */
 struct weft__controlled {
     struct weft__runnable *timers;  /* what pick gives when the next timer has come */
@@ -155,6 +167,9 @@ struct weft__control {
                          const void *site, int64_t next_timer);
     bool (*thread_wait)(ATOMIC(uint32_t) *word, int64_t deadline, int64_t next_timer);
     void (*thread_wake)(ATOMIC(uint32_t) *word);
+
+    /* Of the running strand's operation. */
+    void (*befell)(enum weft__mishap mishap);
 };
 
 /* NULL: nobody steers. */
@@ -163,7 +178,7 @@ extern const struct weft__control *weft__control;
 /* Exported, for libweft-check.so to find in a program: sets the table, or takes it away (NULL).
  * `version` must be WEFT__CONTROL_VERSION.  0, -WEFT_EINVAL: another version, -WEFT_EBUSY: a run is
  * on. */
-#define WEFT__CONTROL_VERSION 2
+#define WEFT__CONTROL_VERSION 3
 __attribute__((visibility("default"))) int weft__control_set(const struct weft__control *control,
                                                              uint32_t version);
 
@@ -180,6 +195,7 @@ static inline void weft__control_point(enum weft__deed deed, const void *object,
 
 /* What the caller has done, for the table's functions of the same names. */
 void weft__control_say_refused(void);
+void weft__control_say_mishap(enum weft__mishap mishap);
 void weft__control_say_mutex(const void *mutex, bool taken, bool tried);
 void weft__control_say_rwlock_taken(const void *lock, bool shared, bool tried);
 void weft__control_say_rwlock_given(const void *lock, bool shared);

@@ -198,6 +198,7 @@ struct weft__worker {
     uint32_t spin_score; /* did searching find work lately?  0: no, do not spin */
     struct weft__rng rng;
     struct weft__stat steals, started, ended;
+    struct weft__stat io_begun, io_slept, io_entered;
     struct weft__birth_cache births;
     uint32_t batch_end;
     void *batch[WEFT_BATCH_MAX]; /* taken from the deque; the last batch_left are still to run */
@@ -220,6 +221,8 @@ struct weft__worker {
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__list idle_link; /* under the idle lock */
     ATOMIC(uint32_t) call;                                      /* futex: 1 = get up */
     bool is_idle, is_committed; /* under the idle lock */
+    bool rests_in_poll;         /* likewise: it sleeps in the I/O driver, not on its futex */
+    ATOMIC(void *) polled;      /* its part of the I/O driver, if it has used it: see poll.h */
 
     uint64_t watch_epoch; /* the watchdog's notes: the epoch it saw, and since when */
     int64_t watch_since;
@@ -236,6 +239,7 @@ struct weft__idle {
     ATOMIC(uint32_t) sleeping;                                 /* workers on the list */
     uint32_t committed; /* of these, how many have looked a last time; under the lock */
     uint64_t era;       /* one more each time a worker leaves the list; likewise */
+    uint64_t listened;  /* the era when nothing had come from outside for a while; likewise */
     ATOMIC(int64_t) keeper_until; /* when the sleeper who minds the timers gets up; NEVER: nobody */
     ATOMIC(int64_t) lead;         /* by how much the keeper gets up before its time */
     ATOMIC(uint32_t) unsure; /* looks in a row at which a foreign thread may have been at work */
@@ -244,6 +248,7 @@ struct weft__idle {
 };
 
 struct weft__offload;
+struct weft__poll;
 
 struct weft__runtime {
     weft_options options; /* with every default filled in */
@@ -266,6 +271,7 @@ struct weft__runtime {
     ATOMIC(uint32_t) deadlocked;
     ATOMIC(uint32_t) signal_seen; /* SIGINT or SIGTERM that cancelled the run */
     ATOMIC(uint64_t) wakes, timers_fired, handovers, seatless_started, seatless_ended;
+    ATOMIC(uint64_t) accepts_delayed;
 
     struct weft__lock threads_lock;
     struct weft__list threads;         /* all that we started */
@@ -283,6 +289,9 @@ struct weft__runtime {
     uint32_t service_ease;             /* its own: by how much it ticks more slowly */
     long timer_slack;                  /* of the caller's thread, before the run */
     struct weft__offload *offload;
+    ATOMIC(const struct weft__poll *) poll; /* NULL: no I/O yet */
+    void *io;                               /* io's word, behind poll */
+    ATOMIC(int32_t) io_refused;             /* why there is none and will be none, else 0 */
 };
 
 #endif

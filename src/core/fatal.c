@@ -13,6 +13,7 @@
 #include "base/panic.h"
 #include "base/symbol.h"
 #include "base/sys.h"
+#include "base/sysproc.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "core/runtime.h"
@@ -28,7 +29,7 @@ static const int fatal_faults[] = {SIGSEGV, SIGBUS};
 static const int fatal_stops[] = {SIGINT, SIGTERM};
 static struct sigaction fatal_old_faults[WEFT_ARRAY_SIZE(fatal_faults)];
 static struct sigaction fatal_old_stops[WEFT_ARRAY_SIZE(fatal_stops)];
-static bool fatal_has_stops;
+static bool fatal_has_stops, fatal_blocks_pipes;
 static ATOMIC(int64_t) fatal_first_stop_at;
 
 static void fatal_stack_overflow(const struct weft__task *task)
@@ -70,9 +71,32 @@ static void fatal_stop_asked(int signo)
     weft__runtime_unpin();
 }
 
+/* A write to a pipe that nobody reads says so by its code.  The threads of a run block SIGPIPE
+ * anyway, but for the caller's, which is made to. */
+static void fatal_block_pipes(void)
+{
+    sigset_t pipes, before;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    weft__sys_sigmask(SIG_BLOCK, &pipes, &before);
+    fatal_blocks_pipes = sigismember(&before, SIGPIPE) == 0;
+}
+
+static void fatal_unblock_pipes(void)
+{
+    sigset_t pipes;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    if (fatal_blocks_pipes) {
+        weft__sys_forget_signal(SIGPIPE);
+        weft__sys_sigmask(SIG_UNBLOCK, &pipes, NULL);
+    }
+}
+
 void weft__fatal_start(struct weft__runtime *rt)
 {
     struct sigaction action;
+    fatal_block_pipes();
     memset(&action, 0, sizeof action);
     action.sa_sigaction = fatal_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -100,6 +124,7 @@ void weft__fatal_start(struct weft__runtime *rt)
 void weft__fatal_stop(struct weft__runtime *rt)
 {
     (void)rt;
+    fatal_unblock_pipes();
     for (size_t i = 0; i < WEFT_ARRAY_SIZE(fatal_faults); i++) {
         int rc = weft__sys_sigaction(fatal_faults[i], &fatal_old_faults[i], NULL);
         WEFT_CHECK(rc == 0);

@@ -37,6 +37,7 @@
 #include "base/time.h"
 #include "core/clock.h"
 #include "core/inject.h"
+#include "core/poll.h"
 #include "core/runtime.h"
 #include "core/solo.h"
 #include "core/watch.h"
@@ -48,6 +49,9 @@
  * with threads of its own pays next to nothing while it idles. */
 #define IDLE_UNSURE_NS      (2 * WEFT_MS)
 #define IDLE_UNSURE_DOUBLES 9
+
+/* So long the outside is listened to before a virtual clock jumps. */
+#define IDLE_LISTEN_NS WEFT_MS
 
 /* The keeper's lead: at the most so much, and raised so slowly. */
 #define IDLE_LEAD_MAX_NS (60 * WEFT_US)
@@ -63,6 +67,7 @@ void weft__idle_init(struct weft__idle *idle)
     list_init(&idle->list);
     idle->committed = 0;
     idle->era = 1;
+    idle->listened = 0;
 }
 
 /* Takes a worker off the list; the caller holds the lock. */
@@ -81,10 +86,15 @@ static void idle_take_off(struct weft__idle *idle, struct weft__worker *w)
 
 static void idle_call(struct weft__runtime *rt, struct weft__worker *w)
 {
+    bool rests_in_poll = w->rests_in_poll; /* once called, it may go and rest elsewhere */
     a_add(&rt->wakes, 1, relaxed);
     a_store(&rt->idle.unsure, 0, relaxed);
     a_store(&w->call, 1, release); /* pairs with the acquire in weft__idle_sleep */
-    weft__sys_futex_wake(&w->call, 1);
+    if (rests_in_poll) {
+        weft__poll_of(rt)->rouse(w);
+    } else {
+        weft__sys_futex_wake(&w->call, 1);
+    }
     weft__watch_stir(rt);
 }
 
@@ -252,18 +262,27 @@ static void idle_note_late(struct weft__idle *idle, int64_t late)
     a_store(&idle->lead, weft__min(lead, (int64_t)IDLE_LEAD_MAX_NS), relaxed);
 }
 
+/* -ETIMEDOUT, or something else: look. */
+static int idle_rest(struct weft__worker *w, int64_t until)
+{
+    if (w->rests_in_poll) {
+        return weft__poll_of(w->runtime)->wait(w, until);
+    }
+    return weft__sys_futex_wait(&w->call, 0, until == WEFT_NEVER ? -1 : until);
+}
+
 /* True: the time has come.  Getting up takes its time, so it begins before; the rest is spun
  * away. */
 static bool idle_wait_until(struct weft__worker *w, int64_t at)
 {
     struct weft__idle *idle = &w->runtime->idle;
     if (at == WEFT_NEVER) {
-        (void)weft__sys_futex_wait(&w->call, 0, -1);
+        (void)idle_rest(w, at);
         return false;
     }
     int64_t alarm = weft__max(at - a_load(&idle->lead, relaxed), INT64_C(0));
     bool slept = weft__time_now() < alarm;
-    if (weft__sys_futex_wait(&w->call, 0, alarm) != -ETIMEDOUT) {
+    if (idle_rest(w, alarm) != -ETIMEDOUT) {
         return false;
     }
     int64_t now = weft__time_now();
@@ -277,17 +296,46 @@ static bool idle_wait_until(struct weft__worker *w, int64_t at)
     return now >= at;
 }
 
-static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
+/* When to look again although nobody calls. */
+static int64_t idle_look_at(struct weft__runtime *rt, enum weft__quiet quiet)
+{
+    int64_t at = rt->options.virtual_clock ? WEFT_NEVER : idle_next_timer(rt);
+    if (quiet == WEFT__QUIET_UNSURE) {
+        uint32_t doubles = a_add(&rt->idle.unsure, 1, relaxed);
+        doubles = weft__min(doubles, (uint32_t)IDLE_UNSURE_DOUBLES);
+        at = weft__min(at, weft__time_now() + (IDLE_UNSURE_NS << doubles));
+    } else if (quiet == WEFT__QUIET_LISTEN) {
+        at = weft__min(at, weft__time_now() + IDLE_LISTEN_NS);
+    }
+    return at;
+}
+
+bool weft__idle_has_listened(struct weft__runtime *rt)
+{
+    struct weft__idle *idle = &rt->idle;
+    lock_take(&idle->lock);
+    bool has = idle->listened == idle->era;
+    lock_drop(&idle->lock);
+    return has;
+}
+
+/* The whole time has passed, and nobody but the caller has got up since `era`. */
+static void idle_note_listened(struct weft__idle *idle, uint64_t era)
+{
+    lock_take(&idle->lock);
+    if (idle->era == era + 1) {
+        idle->listened = idle->era;
+    }
+    lock_drop(&idle->lock);
+}
+
+static void idle_wait_for_call(struct weft__worker *w, enum weft__quiet quiet)
 {
     struct weft__runtime *rt = w->runtime;
     struct weft__idle *idle = &rt->idle;
-    int64_t at = rt->options.virtual_clock ? WEFT_NEVER : idle_next_timer(rt);
+    uint64_t era = quiet == WEFT__QUIET_LISTEN ? weft__idle_quiet_era(rt) : 0;
+    int64_t at = idle_look_at(rt, quiet);
     bool is_keeper = false;
-    if (is_unsure) {
-        uint32_t doubles = a_add(&idle->unsure, 1, relaxed);
-        doubles = weft__min(doubles, (uint32_t)IDLE_UNSURE_DOUBLES);
-        at = weft__min(at, weft__time_now() + (IDLE_UNSURE_NS << doubles));
-    }
     if (at < a_load(&idle->keeper_until, seq_cst)) {
         a_store(&idle->keeper_until, at, seq_cst);
         is_keeper = true;
@@ -295,7 +343,12 @@ static void idle_wait_for_call(struct weft__worker *w, bool is_unsure)
     struct weft__thread *self = weft__self();
     weft__solo_rest(self);
     while (a_load(&w->call, acquire) == 0) { /* pairs with the release in idle_call */
-        if (idle_wait_until(w, is_keeper ? at : WEFT_NEVER) && idle_withdraw(w)) {
+        bool is_time = idle_wait_until(w, is_keeper ? at : WEFT_NEVER);
+        bool may_look = is_time || (w->rests_in_poll && a_load(&w->call, relaxed) == 0);
+        if (may_look && idle_withdraw(w)) {
+            if (is_time && era) {
+                idle_note_listened(idle, era);
+            }
             break;
         }
     }
@@ -316,6 +369,7 @@ void weft__idle_sleep(struct weft__worker *w, bool is_searching)
     WEFT_CHECK(!w->is_idle);
     list_push_front(&idle->list, &w->idle_link); /* the one that slept last is the warmest */
     w->is_idle = true;
+    w->rests_in_poll = weft__poll_at(w) != NULL;
     a_add(&idle->sleeping, 1, seq_cst);
     lock_drop(&idle->lock);
     if (is_searching) {
@@ -334,5 +388,5 @@ void weft__idle_sleep(struct weft__worker *w, bool is_searching)
     if ((must_look || quiet == WEFT__QUIET_LOOK) && idle_withdraw(w)) {
         return;
     }
-    idle_wait_for_call(w, quiet == WEFT__QUIET_UNSURE);
+    idle_wait_for_call(w, quiet);
 }

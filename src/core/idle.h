@@ -32,6 +32,9 @@ void weft__idle_wake_all(struct weft__runtime *rt);
  * called; the same number twice: none was in between. */
 uint64_t weft__idle_quiet_era(struct weft__runtime *rt);
 
+/* Never sleeps.  Has the outside been silent for a while, with nobody up since? */
+bool weft__idle_has_listened(struct weft__runtime *rt);
+
 /* Never sleeps.  A timer was armed from outside: makes sure that somebody is up by then. */
 void weft__idle_keep(struct weft__runtime *rt, int64_t at);
 

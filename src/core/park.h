@@ -92,6 +92,13 @@ struct weft__waiter {
 /* Arms the calling task: from now on its sleep can be claimed.  Returns the ticket. */
 uint64_t weft__park_arm(struct weft__task *task);
 
+/* The sleep does not take place; nobody but a cancel has its ticket any more. */
+static inline void weft__park_disarm(struct weft__task *task)
+{
+    uint64_t word = a_load(&task->wait, relaxed);
+    a_store(&task->wait, word & ~(WEFT__TICKET_UNIT - 1), relaxed); /* RUNNING */
+}
+
 /* The ticket of a sleep that is not armed, because only who holds parking.lock, or all that
  * parking.release drops, may end it, besides a cancel.  No timer. */
 static inline uint64_t weft__park_ticket(const struct weft__task *task)

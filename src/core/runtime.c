@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/sys.h"
+#include "base/sysring.h"
 #include "base/time.h"
 #include "core/birth.h"
 #include "core/blocked.h"
@@ -25,6 +26,7 @@
 #include "core/inject.h"
 #include "core/offload.h"
 #include "core/park.h"
+#include "core/poll.h"
 #include "core/post.h"
 #include "core/solo.h"
 #include "core/stuck.h"
@@ -60,11 +62,31 @@ static size_t runtime_worker_count(const weft_options *options)
     return weft__min((size_t)weft__sys_cpus(), (size_t)WEFT_WORKERS_MAX);
 }
 
+static enum weft_io runtime_io(enum weft_io wanted)
+{
+    static const char *const names[] = {[WEFT_IO_AUTO] = "auto",
+                                        [WEFT_IO_URING] = "uring",
+                                        [WEFT_IO_EPOLL] = "epoll",
+                                        [WEFT_IO_SIM] = "sim"};
+    const char *text = getenv("WEFT_IO");
+    if (!text || !*text) {
+        return wanted;
+    }
+    for (size_t i = 0; i < WEFT_ARRAY_SIZE(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            return (enum weft_io)i;
+        }
+    }
+    weft__log("WEFT_IO='%s' is none of auto, uring, epoll, sim; it is ignored", text);
+    return wanted;
+}
+
 /* One seat, no threads, no signals taken, time that moves only when nothing else can. */
 static void runtime_steer(weft_options *options)
 {
     options->workers = 1;
     options->virtual_clock = options->leave_signals = options->quiet = true;
+    options->io = WEFT_IO_SIM;
 }
 
 static int runtime_fill_options(weft_options *options)
@@ -76,6 +98,7 @@ static int runtime_fill_options(weft_options *options)
         runtime_steer(options);
     } else {
         options->workers = runtime_worker_count(options);
+        options->io = runtime_io(options->io);
     }
     options->stack_size = options->stack_size ? options->stack_size : WEFT_STACK_DEFAULT;
     options->idle_stacks_max =
@@ -264,6 +287,9 @@ static bool runtime_has_unknown_threads(struct weft__runtime *rt)
     uint64_t parked = a_load(&weft__foreign_parked, seq_cst);
     int count = weft__sys_thread_count();
     int known = (int)a_load(&rt->threads_live, seq_cst) + rt->hidden_threads + (int32_t)parked;
+    if (count > known && weft__poll_of(rt)) {
+        count -= weft__sys_ring_threads(); /* which wake nobody but by what is_pending tells of */
+    }
     return count < 0 || count > known || a_load(&weft__foreign_parked, seq_cst) != parked;
 }
 
@@ -278,6 +304,12 @@ static void runtime_deadlock(struct weft__runtime *rt)
     weft__owner_ops.cancel_root(rt->root);
 }
 
+static bool runtime_awaits_io(struct weft__runtime *rt)
+{
+    const struct weft__poll *poll = weft__poll_of(rt);
+    return poll && poll->is_pending(rt);
+}
+
 /* Nothing goes on outside, and the caller alone decides: it stands for something outside itself.
  * What is read from here on is what the last one outside has left.  But a foreign thread may have
  * woken a thread of ours, and gone to rest, before it was looked for: hence the second look. */
@@ -287,6 +319,14 @@ static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era, u
     bool is_virtual = rt->options.virtual_clock;
     if (a_load(&rt->stopping, seq_cst) || (!is_virtual && next != WEFT_NEVER)) {
         return WEFT__QUIET_SLEEP;
+    }
+    if (runtime_awaits_io(rt)) { /* whoever is outside may speak at any time */
+        if (!is_virtual || next == WEFT_NEVER) {
+            return WEFT__QUIET_SLEEP;
+        }
+        if (!weft__idle_has_listened(rt)) {
+            return WEFT__QUIET_LISTEN;
+        }
     }
     bool has_foreign = a_load(&weft__foreign_seen, relaxed) != rt->foreign_seen;
     if ((next == WEFT_NEVER || has_foreign) && runtime_has_unknown_threads(rt)) {
@@ -310,21 +350,30 @@ static enum weft__quiet runtime_decide(struct weft__runtime *rt, uint64_t era, u
     return WEFT__QUIET_LOOK;
 }
 
+/* Has a worker got up since, and come to rest again?  Then it found somebody deciding. */
+static bool runtime_is_quiet_anew(struct weft__runtime *rt, uint64_t era)
+{
+    uint64_t now = weft__idle_quiet_era(rt);
+    return now != 0 && now != era;
+}
+
 enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt)
 {
     enum weft__quiet quiet;
     uint32_t ends;
+    uint64_t era;
     do {
-        uint64_t era = weft__idle_quiet_era(rt);
         uint32_t none = 0;
+        era = weft__idle_quiet_era(rt);
         ends = a_load(&rt->external_ends, seq_cst);
         if (!era || !a_cas(&rt->external, &none, 1, seq_cst, relaxed)) {
             return WEFT__QUIET_SLEEP; /* who is at work, or decides, will come here again */
         }
         quiet = runtime_decide(rt, era, ends);
         a_sub(&rt->external, 1, seq_cst);
-        /* Somebody outside came to rest while we stood in its place: it has left this to us. */
-    } while (quiet != WEFT__QUIET_LOOK && a_load(&rt->external_ends, seq_cst) != ends);
+        /* Somebody came to rest while we stood in its place: it has left this to us. */
+    } while (quiet != WEFT__QUIET_LOOK && (a_load(&rt->external_ends, seq_cst) != ends ||
+                                           runtime_is_quiet_anew(rt, era)));
     return quiet;
 }
 
@@ -389,6 +438,10 @@ static void runtime_init_worker(struct weft__runtime *rt, size_t index)
 
 static void runtime_free(struct weft__runtime *rt)
 {
+    const struct weft__poll *poll = weft__poll_of(rt);
+    if (poll) {
+        poll->stop(rt);
+    }
     if (WEFT_UNLIKELY(weft__control != NULL)) {
         weft__control_keep_stacks(&rt->stacks);
     } else {
@@ -421,6 +474,7 @@ static int runtime_new(const weft_options *options, void *root, struct weft__run
     rt->options = *options;
     int rc = runtime_fill_options(&rt->options);
     int64_t now = weft__control ? weft__control->now() : weft__time_now();
+    now &= -(INT64_C(1) << WEFT_WHEEL_TICK_BITS); /* so timers are rounded alike in each run */
     a_store(&rt->virtual_now, now, relaxed);
     if (rc == 0) {
         rc = runtime_init_stacks(rt);
@@ -645,6 +699,7 @@ int weft_stats_get(weft_stats *ret_stats)
                         .wakes = a_load(&rt->wakes, relaxed),
                         .timers_fired = a_load(&rt->timers_fired, relaxed),
                         .handovers = a_load(&rt->handovers, relaxed),
+                        .accepts_delayed = a_load(&rt->accepts_delayed, relaxed),
                         .spare_threads = a_load(&rt->spare_count, relaxed),
                         .spare_threads_peak = a_load(&rt->spare_peak, relaxed)};
     for (size_t i = 0; i < rt->worker_count; i++) {
@@ -653,7 +708,12 @@ int weft_stats_get(weft_stats *ret_stats)
         stats.tasks_ended += weft__stat_read(&w->ended);
         stats.switches += weft__stat_read(&w->epoch);
         stats.steals += weft__stat_read(&w->steals);
+        stats.io_begun += weft__stat_read(&w->io_begun);
+        stats.io_slept += weft__stat_read(&w->io_slept);
+        stats.io_entered += weft__stat_read(&w->io_entered);
     }
+    const struct weft__poll *poll = weft__poll_of(rt);
+    stats.io = poll ? poll->number : WEFT_IO_AUTO;
     weft__offload_count(rt, &stats.blocking_threads, &stats.blocking_threads_peak);
     weft__stacks_count(&rt->stacks, &carved, &idle);
     stats.stacks_mapped = carved;

@@ -46,7 +46,8 @@ void weft__runtime_reap_threads(struct weft__runtime *rt, bool wait);
 enum weft__quiet {
     WEFT__QUIET_SLEEP, /* that is as it should be */
     WEFT__QUIET_LOOK,  /* the clock has jumped, or tasks were cancelled: look again */
-    WEFT__QUIET_UNSURE /* a foreign thread may yet do something: look again soon */
+    WEFT__QUIET_UNSURE, /* a foreign thread may yet do something: look again soon */
+    WEFT__QUIET_LISTEN  /* what was sent may yet arrive: look again before the clock jumps */
 };
 enum weft__quiet weft__runtime_quiescent(struct weft__runtime *rt);
 

@@ -36,6 +36,7 @@
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/post.h"
+#include "core/poll.h"
 #include "core/runtime.h"
 #include "core/solo.h"
 #include "core/stuck.h"
@@ -261,6 +262,22 @@ static void watch_fire_late_timers(struct weft__runtime *rt)
     }
 }
 
+/* What has completed at a seat whose sitter is busy: another worker may have time for it. */
+static bool watch_help(struct weft__runtime *rt, struct weft__worker *w)
+{
+    const struct weft__poll *poll = weft__poll_at(w);
+    if (!poll || !poll->has_news || watch_has_moved(w) || watch_all_asleep(rt) ||
+        !poll->has_news(w)) {
+        return false;
+    }
+    if (rt->worker_count > 1) {
+        weft__runtime_external_begin(rt); /* as with timers */
+        (void)poll->help(w);
+        weft__runtime_external_end(rt);
+    }
+    return true;
+}
+
 static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int64_t now,
                           bool work_waits)
 {
@@ -289,7 +306,11 @@ static bool watch_look(struct weft__runtime *rt)
     bool has_moved = false;
     a_store(&rt->coarse_now, weft__now(rt), relaxed);
     watch_fire_late_timers(rt);
-    bool work_waits = !weft__inject_is_empty(rt);
+    bool work_waits = false;
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        work_waits |= watch_help(rt, &rt->workers[i]);
+    }
+    work_waits |= !weft__inject_is_empty(rt);
     for (size_t i = 0; i < rt->worker_count && !work_waits; i++) {
         work_waits = watch_worker_waits(rt, &rt->workers[i]);
     }

@@ -23,6 +23,7 @@
 #include "core/inject.h"
 #include "core/owntls.h"
 #include "core/park.h"
+#include "core/poll.h"
 #include "core/runtime.h"
 #include "core/task.h"
 #include "core/watch.h"
@@ -479,6 +480,14 @@ static struct weft__runnable *worker_raid(struct weft__worker *w, struct weft__w
     return n ? items[0] : NULL;
 }
 
+/* What is due at a seat whose sitter does not come by.  True: something has become ready. */
+static bool worker_help(struct weft__worker *w, struct weft__worker *victim)
+{
+    const struct weft__poll *poll = weft__poll_at(victim);
+    bool has_more = worker_fire_timers(w, victim);
+    return (poll && poll->help(victim)) || has_more;
+}
+
 static struct weft__runnable *worker_steal(struct weft__worker *w)
 {
     struct weft__runtime *rt = w->runtime;
@@ -495,8 +504,7 @@ static struct weft__runnable *worker_steal(struct weft__worker *w)
                 (is_last && (item = worker_raid(w, victim)) != NULL)) {
                 return item;
             }
-            if (is_last && worker_fire_timers(w, victim) &&
-                (item = worker_take_local(w)) != NULL) {
+            if (is_last && worker_help(w, victim) && (item = worker_take_local(w)) != NULL) {
                 return item;
             }
         }
@@ -505,6 +513,13 @@ static struct weft__runnable *worker_steal(struct weft__worker *w)
         }
     }
     return NULL;
+}
+
+/* Looks after what has happened outside.  True: there may be something to run. */
+static bool worker_poll(struct weft__worker *w, bool is_last)
+{
+    const struct weft__poll *poll = weft__poll_at(w);
+    return poll && poll->turn(w, is_last);
 }
 
 /* Spinning is worth about one wake-up, and only when it found work lately. */
@@ -544,6 +559,7 @@ static struct weft__runnable *worker_find(struct weft__worker *w)
         worker_fire_timers(w, w);
         if (w->turns_left <= 0) {
             w->turns_left = WEFT_GLOBAL_TURN;
+            worker_poll(w, false);
             item = weft__inject_take(w);
         }
         if (!item) {
@@ -551,6 +567,9 @@ static struct weft__runnable *worker_find(struct weft__worker *w)
         }
         if (!item) {
             item = weft__inject_take(w);
+        }
+        if (!item && worker_poll(w, w->is_only)) {
+            item = worker_take_local(w);
         }
         if (!item && a_load(&rt->stopping, acquire)) {
             if (is_searching) {
