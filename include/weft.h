@@ -2,8 +2,10 @@
  *
  * Read in this order: run (start the runtime), task (start tasks), scope (wait for them, cancel
  * them), chan (let them talk), future (results to come), sync and guard (let them share), wait (for
- * units, flags, counts, each other), sched (at a time), io (files), time (the clock, rates,
- * tickers), err.  Apart from these, and not included here: check, for tests.
+ * units, flags, counts, each other), sched (at a time), io (files, pipes), net (sockets, names),
+ * stream (bytes in order, lines), proc (other programs), signal, time (the clock, rates, tickers),
+ * err.  Apart from these, and not included here: check, for tests; tls and http, which are
+ * libraries of their own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -16,9 +18,13 @@
 #include "weft/future.h"
 #include "weft/guard.h"
 #include "weft/io.h"
+#include "weft/net.h"
+#include "weft/proc.h"
 #include "weft/run.h"
 #include "weft/sched.h"
 #include "weft/scope.h"
+#include "weft/signal.h"
+#include "weft/stream.h"
 #include "weft/sync.h"
 #include "weft/task.h"
 #include "weft/time.h"

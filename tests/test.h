@@ -19,7 +19,8 @@ struct test_record;
 /* How the bodies of one style run.  prepare() comes before the census of what is open, run() is
  * measured by it.  workers is 0 for a style without a runtime, which is then run once. */
 struct test_style {
-    bool has_workers; /* 1, 4 and TEST_STEERED */
+    bool has_workers;   /* 1, 4 and TEST_STEERED */
+    bool has_back_ends; /* and these on each of them; see TEST_ON */
     void (*prepare)(const struct test_record *test, size_t workers);
     void (*run)(const struct test_record *test, size_t workers);
 };
@@ -31,13 +32,15 @@ struct test_record {
     bool night;                     /* only under --night, and with a timeout of its own */
     bool real_clock;                /* tasks only: do not run on the virtual clock */
     bool not_steered;               /* tasks only: what decides is not only which task runs */
+    bool not_simulated;             /* I/O only: it is about what the kernel does */
     const char *panics_with;        /* not NULL: must abort, and say this */
     const struct test_style *style;
     void (*body)(void);
 };
 
 extern const struct test_style test_plain_style; /* test_main.c */
-extern const struct test_style test_task_style;  /* test_task.c, the only one to need a runtime */
+extern const struct test_style test_task_style;  /* test_task.c, which needs a runtime */
+extern const struct test_style test_io_style;    /* likewise */
 
 /* The pointer, not the record, goes into the section: an array of pointers has no padding. */
 #define TEST_DEFINE(test_name, ...)                                                              \
@@ -60,6 +63,21 @@ extern const struct test_style test_task_style;  /* test_task.c, the only one to
 #define TASK_TEST_REAL(name) TEST_DEFINE(name, .style = &test_task_style, .real_clock = true)
 
 #define TEST_STEERED ((size_t)1000) /* in the place of a number of workers */
+
+/* As TASK_TEST, on each back end of the outside: name/1w/uring, /4w/uring, /1w/epoll, /4w/epoll,
+ * name/1w/sim, and under schedules on the simulated one, name/check.  Skipped where the kernel has
+ * no ring.  IO_TEST_KERNEL is never simulated, and neither is IO_TEST_REAL, on the real clock. */
+#define IO_TEST(name) TEST_DEFINE(name, .style = &test_io_style)
+#define IO_TEST_FREE(name) TEST_DEFINE(name, .style = &test_io_style, .not_steered = true)
+#define IO_TEST_KERNEL(name) TEST_DEFINE(name, .style = &test_io_style, .not_simulated = true)
+#define IO_TEST_REAL(name) \
+    TEST_DEFINE(name, .style = &test_io_style, .not_simulated = true, .real_clock = true)
+#define NIGHT_IO_TEST(name) TEST_DEFINE(name, .style = &test_io_style, .night = true)
+
+/* Workers on a back end, in the place of a number of workers; it is an enum weft_io. */
+#define TEST_ON(back_end, workers) ((size_t)(back_end) * 10000 + (workers))
+#define TEST_BACK_END(variant) ((unsigned)((variant) / 10000))
+#define TEST_WORKERS(variant) ((size_t)(variant) % 10000)
 /* Only under --night. */
 #define NIGHT_TEST(name) TEST_DEFINE(name, .style = &test_plain_style, .night = true)
 #define NIGHT_TASK_TEST(name) TEST_DEFINE(name, .style = &test_task_style, .night = true)

@@ -40,7 +40,7 @@ enum {
     OUTPUT_SHOWN_MAX = 256 * 1024,
 };
 
-/* A record as often as it must run: once, or once for each number of workers. */
+/* A record as often as it must run: once, or once for each number of workers and back end. */
 struct main_case {
     const struct test_record *test;
     size_t workers;
@@ -167,6 +167,10 @@ static int main_compare(const void *left, const void *right)
     return files ? files : lines ? lines : (int)a->workers - (int)b->workers;
 }
 
+/* By enum weft_io; this file knows nothing of Weft. */
+static const char *const main_back_ends[] = {"", "/uring", "/epoll", "/sim"};
+enum { BACK_END_SIM = 3, BACK_ENDS };
+
 static void main_add(const struct test_record *test, size_t workers)
 {
     struct main_case *c = &main_cases[main_case_count++];
@@ -176,7 +180,8 @@ static void main_add(const struct test_record *test, size_t workers)
     } else if (workers == TEST_STEERED) {
         snprintf(c->name, sizeof c->name, "%s/check", test->name);
     } else {
-        snprintf(c->name, sizeof c->name, "%s/%zuw", test->name, workers);
+        snprintf(c->name, sizeof c->name, "%s/%zuw%s", test->name, TEST_WORKERS(workers),
+                 main_back_ends[TEST_BACK_END(workers)]);
     }
     for (size_t i = 0; i + 1 < main_case_count; i++) {
         if (strcmp(main_cases[i].name, c->name) == 0) {
@@ -189,22 +194,39 @@ static void main_add(const struct test_record *test, size_t workers)
 
 static bool main_is_steerable(const struct test_record *test)
 {
-    return !test->real_clock && !test->not_steered && !test->night && test->panics_with == NULL;
+    return !test->real_clock && !test->not_steered && !test->not_simulated && !test->night &&
+           test->panics_with == NULL;
+}
+
+static void main_add_back_ends(const struct test_record *test)
+{
+    for (unsigned i = 1; i < BACK_ENDS; i++) {
+        if (i != BACK_END_SIM) {
+            main_add(test, TEST_ON(i, 1));
+            main_add(test, TEST_ON(i, 4));
+        } else if (!test->not_simulated) {
+            main_add(test, TEST_ON(i, 1));
+        }
+    }
 }
 
 static void main_gather(void)
 {
     for (const struct test_record *const *at = __start_weft_tests; at < __stop_weft_tests; at++) {
-        if (main_case_count + 3 > CASES_MAX) {
+        if (main_case_count + 6 > CASES_MAX) {
             fprintf(stderr, "more than %d tests\n", CASES_MAX);
             exit(2);
         }
-        main_add(*at, (*at)->style->has_workers ? 1 : 0);
-        if ((*at)->style->has_workers) {
-            main_add(*at, 4);
-            if (main_is_steerable(*at)) {
-                main_add(*at, TEST_STEERED);
+        if ((*at)->style->has_back_ends) {
+            main_add_back_ends(*at);
+        } else {
+            main_add(*at, (*at)->style->has_workers ? 1 : 0);
+            if ((*at)->style->has_workers) {
+                main_add(*at, 4);
             }
+        }
+        if ((*at)->style->has_workers && main_is_steerable(*at)) {
+            main_add(*at, TEST_STEERED);
         }
     }
     qsort(main_cases, main_case_count, sizeof main_cases[0], main_compare);

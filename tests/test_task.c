@@ -13,7 +13,10 @@
 
 #include "base/fault.h"
 #include "check/explore.h"
+#include "core/self.h"
+#include "io/driver.h"
 #include "tests/test.h"
+#include "weft/err.h"
 
 enum { TASK_SCHEDULES = 20, TASK_SCHEDULES_NIGHT = 1000 };
 
@@ -56,11 +59,12 @@ static int task_start(int (*fn)(void *), const struct test_record *test, size_t 
     if (workers == TEST_STEERED) {
         test_say_more = weft__explore_say_where;
         test_is_steered = true;
-        return task_explore(fn, test, fn == task_nothing ? 2 : task_schedules());
+        return task_explore(fn, test, fn == task_body ? task_schedules() : 2);
     }
     return weft_run_with(fn, &test, &(weft_options){
-        .workers = workers,
+        .workers = TEST_WORKERS(workers),
         .virtual_clock = !test->real_clock,
+        .io = (enum weft_io)TEST_BACK_END(workers),
     });
 }
 
@@ -82,6 +86,32 @@ static void task_run(const struct test_record *test, size_t workers)
 
 const struct test_style test_task_style = {
     .has_workers = true, .prepare = task_prepare, .run = task_run,
+};
+
+/* ---- on each back end ---- */
+
+/* 0, or why the run's back end is not to be had. */
+static int task_begin_io(void *arg)
+{
+    int code = 0;
+    (void)arg;
+    return weft__io_of(weft__self()->task->runtime, &code) ? 0 : code;
+}
+
+static void io_prepare(const struct test_record *test, size_t workers)
+{
+    unsetenv("WEFT_IO"); /* it would override what the test asks for */
+    int code = task_start(task_begin_io, test, workers);
+    if (code == -WEFT_ENOTSUP) {
+        test_skip(test->file, test->line, "this back end is not to be had here");
+    }
+    if (code != 0) {
+        test_fail(test->file, test->line, "a run with I/O ended with %d", code);
+    }
+}
+
+const struct test_style test_io_style = {
+    .has_workers = true, .has_back_ends = true, .prepare = io_prepare, .run = task_run,
 };
 
 void test_watch_allocations(void)

@@ -141,6 +141,59 @@ WEFT_API int weft_check_print(const weft_check_report *report, enum weft_check_f
 /* Never sleeps.  NULL is accepted. */
 WEFT_API void weft_check_report_free(weft_check_report *report);
 
+/* ---- a simulated network and disk: what weft check explores instead of the kernel's, and any run
+ * with weft_options.io = WEFT_IO_SIM, or WEFT_IO=sim in the environment, has.
+ *
+ * Sockets, pipes and datagrams are those of one machine that has every address.  Files are the
+ * real ones, with a simulated delay and simulated errors.  Addresses set aside for documentation
+ * (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32) are somewhere that nobody answers
+ * from.  Descriptors not made by Weft, other than files, are looked at every millisecond of the
+ * run's clock, and a FIFO opens at once, for reading.  Not there: descriptors and credentials sent
+ * over Unix sockets, SOCK_SEQPACKET.
+ *
+ * A wait that nothing simulated can end is a deadlock, and reported.
+ *
+ * All that goes wrong is drawn from one seed: a run with one worker and a virtual clock does the
+ * same each time.  Under weft check each fault that has a probability is a choice of the schedule,
+ * whatever that probability is (but for 1), so that it is found, shrunk and replayed. ---- */
+
+/* All zero: a network without faults, in which bytes arrive at once. */
+typedef struct weft_sim_options {
+    uint64_t seed;         /* 0: 1 */
+    int64_t delay_min_ns;  /* of what goes by TCP or UDP, each way; between these two */
+    int64_t delay_max_ns;
+    double short_read;     /* from 0 to 1, how likely: a receive from a stream, or a read, gives a
+                            * part of what is there */
+    double short_write;    /* a send or a write takes a part of what there is room for */
+    double drop;           /* a UDP datagram is lost */
+    double reorder;        /* ... comes a millisecond later, and others before it */
+    double reset;          /* a send breaks its TCP connection: -ECONNRESET on both sides */
+    int64_t disk_delay_min_ns; /* of an operation on a file; between these two */
+    int64_t disk_delay_max_ns;
+    double disk_error;     /* an operation on a file says -EIO */
+    uint64_t disk_bytes_max; /* that may be written to files in a run, then -ENOSPC; 0: no bound */
+    uint64_t faults_max;   /* in a run; 0: no bound, under weft check 3 */
+} weft_sim_options;
+
+typedef struct weft_sim_counts {
+    uint64_t sockets, bytes, datagrams; /* made; sent */
+    uint64_t dropped, reordered, resets, short_reads, short_writes, disk_errors;
+    uint64_t disk_bytes; /* written */
+    uint64_t trace; /* a number made of all that has happened, and, on a virtual clock, when */
+} weft_sim_counts;
+
+/* Never sleeps.  For all runs to come, and the one that is on, which begins anew with its seed.
+ * NULL: as the environment says: WEFT_SIM=drop=0.1,delay_max=1000000 (the names above, without _ns)
+ * and WEFT_SIM_SEED=n.  Any thread.  0, or -WEFT_EINVAL: a number out of range. */
+WEFT_API WEFT_MUST_USE int weft_sim_set(const weft_sim_options *options);
+
+/* Never sleeps.  Cuts the network, or makes it whole.  While it is cut, datagrams are lost, and
+ * what TCP sends waits until it is whole again.  Each run begins with a whole one. */
+WEFT_API void weft_sim_partition(bool is_cut);
+
+/* Never sleeps.  Since the run began, or weft_sim_set was called. */
+WEFT_API void weft_sim_stats(weft_sim_counts *ret_counts);
+
 WEFT_END_DECLS
 
 #endif

@@ -1,99 +1,25 @@
 /* file_test.c - files: every call, in tasks, in plain threads, cancelled, failing, many at once.
  *
- * Where a test must know that a call is in the pool it looks at what the call has done so far,
- * bytes in a pipe or the other side of a FIFO, never at the clock.  Runs in which a worker that
- * blocks must hang have stuck_after_ns set to an hour, so that the watchdog does not hide it.
+ * Where a test must know that a call is under way it looks at what the call has done so far, bytes
+ * in a pipe or the other side of a FIFO, never at the clock.  Runs in which a worker that blocks
+ * must hang have stuck_after_ns set to an hour, so that the watchdog does not hide it.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "weft/io.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/fsuid.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/atomic.h"
 #include "base/fault.h"
 #include "base/sys.h"
-#include "tests/test.h"
+#include "io/file_probe.h"
 #include "weft/err.h"
-#include "weft/run.h"
 #include "weft/scope.h"
 #include "weft/task.h"
-#include "weft/time.h"
-
-enum { FILE_PIPE_SIZE = 64 * 1024 };
-
-/* ---- a directory for the test ---- */
-
-static char file_dir[64];
-
-static int file_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void file_dir_make(void)
-{
-    snprintf(file_dir, sizeof file_dir, "/tmp/weft-file-XXXXXX");
-    EXPECT(mkdtemp(file_dir) != NULL);
-    EXPECT_EQ(chmod(file_dir, 0755), 0);
-}
-
-static void file_dir_remove(void)
-{
-    EXPECT_EQ(nftw(file_dir, file_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-/* Valid until the fourth next call. */
-static const char *file_path(const char *name)
-{
-    static char paths[4][128];
-    static ATOMIC(uint32_t) turn;
-    char *path = paths[a_add(&turn, 1, relaxed) % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", file_dir, name);
-    return path;
-}
-
-/* A file of `size` bytes that go 0, 1, 2 ... 250, 0, 1 ... */
-static void file_make(const char *path, size_t size)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    unsigned char *bytes = malloc(size + 1);
-
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (unsigned char)(i % 251);
-    EXPECT(fd >= 0);
-    EXPECT_EQ(write(fd, bytes, size), size);
-    close(fd);
-    free(bytes);
-}
-
-static bool file_has_pattern(const void *data, size_t size, size_t offset)
-{
-    const unsigned char *bytes = data;
-
-    for (size_t i = 0; i < size; i++)
-        if (bytes[i] != (offset + i) % 251)
-            return false;
-    return true;
-}
-
-static int file_run(int (*fn)(void *), void *arg, size_t workers, size_t blocking_max)
-{
-    return weft_run_with(fn, arg, &(weft_options){.workers = workers,
-                                                  .blocking_threads_max = blocking_max,
-                                                  .stuck_after_ns = 3600 * WEFT_SECOND});
-}
 
 /* ---- every call does what POSIX says, wherever it is made ---- */
 
@@ -194,12 +120,65 @@ static void file_check_errors(void)
     EXPECT_EQ(weft_pwrite(ends[1], buf, sizeof buf, 0), -ESPIPE);
     EXPECT_EQ(weft_fsync(ends[0]), -EINVAL);
     EXPECT_EQ(weft_read(ends[1], buf, sizeof buf), -EBADF);
-    EXPECT_EQ(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
-    EXPECT_EQ(weft_read(ends[0], buf, sizeof buf), -EAGAIN);
     EXPECT_EQ(weft_close(ends[0]), 0);
     EXPECT_EQ(weft_write(ends[1], buf, sizeof buf), -EPIPE);
     EXPECT_EQ(weft_close(ends[1]), 0);
     EXPECT_EQ(weft_close(-1), -EBADF);
+}
+
+static void file_check_names(void)
+{
+    struct stat st;
+
+    EXPECT_EQ(weft_mkdir(file_path("dir"), 0750), 0);
+    EXPECT_EQ(weft_mkdir(file_path("dir"), 0750), -EEXIST);
+    EXPECT_EQ(weft_stat(file_path("dir"), &st), 0);
+    EXPECT_EQ(st.st_mode & 07777, 0750);
+    file_make(file_path("dir/a"), 3);
+    EXPECT_EQ(weft_rename(file_path("dir/a"), file_path("dir/b")), 0);
+    EXPECT_EQ(weft_rename(file_path("dir/a"), file_path("dir/b")), -ENOENT);
+    EXPECT_EQ(weft_stat(file_path("dir/b"), &st), 0);
+    EXPECT_EQ(st.st_size, 3);
+    EXPECT_EQ(weft_unlink(file_path("dir")), -EISDIR);
+    EXPECT_EQ(weft_unlink(file_path("dir/b")), 0);
+    EXPECT_EQ(weft_unlink(file_path("dir/b")), -ENOENT);
+    EXPECT_EQ(rmdir(file_path("dir")), 0);
+}
+
+/* A name that led to a file leads to a FIFO, to a directory, to nothing. */
+static void file_check_changed_names(void)
+{
+    struct stat st;
+    char byte;
+    int fd, other;
+
+    for (int i = 0; i < 2; i++) {
+        file_make(file_path("turns"), 10);
+        fd = weft_open(file_path("turns"), O_RDONLY, 0);
+        EXPECT(fd >= 0);
+        EXPECT_EQ(weft_close(fd), 0);
+        EXPECT_EQ(unlink(file_path("turns")), 0);
+        EXPECT_EQ(weft_open(file_path("turns"), O_RDONLY, 0), -ENOENT);
+        EXPECT_EQ(mkfifo(file_path("turns"), 0600), 0);
+        other = open(file_path("turns"), O_RDWR | O_CLOEXEC); /* so that an open need not wait */
+        EXPECT(other >= 0);
+        fd = weft_open(file_path("turns"), O_RDONLY, 0);
+        EXPECT(fd >= 0);
+        EXPECT_EQ(weft_fstat(fd, &st), 0);
+        EXPECT(S_ISFIFO(st.st_mode));
+        EXPECT_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+        EXPECT_EQ(write(other, "x", 1), 1);
+        EXPECT_EQ(weft_read(fd, &byte, 1), 1);
+        EXPECT_EQ(weft_close(fd), 0);
+        EXPECT_EQ(weft_close(other), 0);
+        EXPECT_EQ(unlink(file_path("turns")), 0);
+        EXPECT_EQ(mkdir(file_path("turns"), 0700), 0);
+        fd = weft_open(file_path("turns"), O_RDONLY, 0);
+        EXPECT(fd >= 0);
+        EXPECT_EQ(weft_read(fd, &byte, 1), -EISDIR);
+        EXPECT_EQ(weft_close(fd), 0);
+        EXPECT_EQ(rmdir(file_path("turns")), 0);
+    }
 }
 
 static void file_check_whole(void)
@@ -251,11 +230,13 @@ static int file_check_all(void *arg)
     signal(SIGPIPE, SIG_IGN);
     file_check_calls();
     file_check_errors();
+    file_check_names();
+    file_check_changed_names();
     file_check_whole();
     return 0;
 }
 
-TASK_TEST(file_calls_of_a_task)
+IO_TEST(file_calls_of_a_task)
 {
     file_dir_make();
     file_check_all(NULL);
@@ -279,7 +260,7 @@ TEST(file_calls_of_plain_threads)
     file_dir_remove();
 }
 
-TASK_TEST(file_calls_of_a_task_on_a_thread)
+IO_TEST(file_calls_of_a_task_on_a_thread)
 {
     weft_scope scope;
 
@@ -331,6 +312,22 @@ TEST(file_forbidden)
     }
     EXPECT_EQ(chmod(file_path("closed"), 0700), 0);
     file_dir_remove();
+}
+
+/* Regular files without RWF_NOWAIT: some rings say -EAGAIN when they are set not to wait. */
+IO_TEST_KERNEL(file_that_cannot_tell)
+{
+    char buf[64];
+
+    for (int is_impatient = 0; is_impatient < 2; is_impatient++) {
+        int fd = weft_open("/proc/self/status", O_RDONLY | (is_impatient ? O_NONBLOCK : 0), 0);
+        EXPECT(fd >= 0);
+        EXPECT_EQ(weft_pread(fd, buf, 5, 0), 5);
+        EXPECT_EQ(memcmp(buf, "Name:", 5), 0);
+        EXPECT_EQ(weft_read(fd, buf, 5), 5);
+        EXPECT_EQ(memcmp(buf, "Name:", 5), 0);
+        EXPECT_EQ(weft_close(fd), 0);
+    }
 }
 
 /* ---- what is cached costs no hop ---- */
@@ -387,7 +384,7 @@ TEST(file_cached_calls_need_no_thread)
 
 /* ---- much ---- */
 
-TASK_TEST_FREE(file_of_five_megabytes)
+IO_TEST_FREE(file_of_five_megabytes)
 {
     enum { SIZE = 5 * 1024 * 1024 + 77 };
     char *bytes = malloc(SIZE);
@@ -480,7 +477,7 @@ static void file_many_make(void)
     }
 }
 
-TASK_TEST_FREE(file_read_by_200_tasks)
+IO_TEST_FREE(file_read_by_200_tasks)
 {
     file_dir_make();
     file_many_make();
@@ -501,7 +498,7 @@ TEST(file_read_by_200_tasks_with_one_blocking_thread)
 
 /* ---- cancel ---- */
 
-TASK_TEST(file_calls_in_a_cancelled_scope_do_nothing)
+IO_TEST(file_calls_in_a_cancelled_scope_do_nothing)
 {
     char buf[8];
     struct stat st;
@@ -528,6 +525,9 @@ TASK_TEST(file_calls_in_a_cancelled_scope_do_nothing)
     EXPECT_EQ(weft_stat(file_path("file"), &st), -WEFT_ECANCELED);
     EXPECT_EQ(weft_read_file(file_path("file"), 0, &data, &size), -WEFT_ECANCELED);
     EXPECT(data == NULL);
+    EXPECT_EQ(weft_rename(file_path("file"), file_path("new")), -WEFT_ECANCELED);
+    EXPECT_EQ(weft_unlink(file_path("file")), -WEFT_ECANCELED);
+    EXPECT_EQ(weft_mkdir(file_path("new"), 0700), -WEFT_ECANCELED);
     EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
     EXPECT_EQ(weft_stat(file_path("new"), &st), -ENOENT);
     EXPECT_EQ(weft_read(fd, buf, 8), 8);
@@ -538,306 +538,6 @@ TASK_TEST(file_calls_in_a_cancelled_scope_do_nothing)
     EXPECT_EQ(fcntl(fd, F_GETFD), -1);
     EXPECT_EQ(weft_scope_close(&scope), 0);
     file_dir_remove();
-}
-
-struct file_pipe {
-    int ends[2];
-    size_t size;
-    ssize_t got;
-    int next;
-    ATOMIC(uint32_t) done;
-};
-
-static int file_pipe_bytes(const struct file_pipe *p)
-{
-    int bytes;
-
-    EXPECT_EQ(ioctl(p->ends[0], FIONREAD, &bytes), 0);
-    return bytes;
-}
-
-static int file_pipe_writer(void *arg)
-{
-    struct file_pipe *p = *(struct file_pipe **)arg;
-    char *bytes = malloc(p->size);
-
-    for (size_t i = 0; i < p->size; i++)
-        bytes[i] = (char)(i % 251);
-    p->got = weft_write(p->ends[1], bytes, p->size);
-    p->next = weft_yield();
-    free(bytes);
-    a_store(&p->done, 1, release);
-    return 0;
-}
-
-static void file_pipe_drain(struct file_pipe *p, size_t size, size_t offset)
-{
-    char buf[1000];
-
-    while (size > 0) {
-        ssize_t n = read(p->ends[0], buf, size < sizeof buf ? size : sizeof buf);
-        EXPECT(n > 0);
-        EXPECT(file_has_pattern(buf, (size_t)n, offset));
-        offset += (size_t)n;
-        size -= (size_t)n;
-    }
-}
-
-/* T46, T49: it runs, so it is finished and its count returned; the next call is told. */
-TASK_TEST_FREE(file_write_in_the_pool_is_finished_when_cancelled)
-{
-    struct file_pipe pipe_state = {.size = 4 * FILE_PIPE_SIZE}, *p = &pipe_state;
-    weft_scope scope;
-
-    EXPECT_EQ(pipe2(p->ends, O_CLOEXEC), 0);
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_pipe_writer, &p), 0);
-    while (file_pipe_bytes(p) < FILE_PIPE_SIZE)
-        EXPECT_EQ(weft_yield(), 0);
-    weft_scope_cancel(&scope);
-    EXPECT_EQ(a_load(&p->done, acquire), 0);
-    file_pipe_drain(p, p->size, 0);
-    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
-    EXPECT_EQ(p->got, (ssize_t)p->size);
-    EXPECT_EQ(p->next, -WEFT_ECANCELED);
-    close(p->ends[0]);
-    close(p->ends[1]);
-}
-
-/* What fits is written by the worker, the rest by the pool: one count, the bytes in order. */
-TASK_TEST_FREE(file_write_goes_on_in_the_pool)
-{
-    struct file_pipe pipe_state = {.size = FILE_PIPE_SIZE}, *p = &pipe_state;
-    char page[4096];
-    weft_scope scope;
-
-    EXPECT_EQ(pipe2(p->ends, O_CLOEXEC), 0);
-    for (size_t i = 0; i < sizeof page; i++)
-        page[i] = (char)(i % 251);
-    EXPECT_EQ(weft_write(p->ends[1], page, sizeof page), sizeof page);
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_pipe_writer, &p), 0);
-    while (file_pipe_bytes(p) < FILE_PIPE_SIZE)
-        EXPECT_EQ(weft_yield(), 0);
-    file_pipe_drain(p, sizeof page, 0);
-    file_pipe_drain(p, p->size, 0);
-    EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT_EQ(p->got, (ssize_t)p->size);
-    EXPECT_EQ(file_pipe_bytes(p), 0);
-    close(p->ends[0]);
-    close(p->ends[1]);
-}
-
-static int file_pipe_reader(void *arg)
-{
-    struct file_pipe *p = *(struct file_pipe **)arg;
-    char buf[16] = {0};
-
-    p->got = weft_read(p->ends[0], buf, sizeof buf);
-    a_store(&p->done, 1, release);
-    return 0;
-}
-
-/* The pool's one thread is kept busy by a write, so the rest of another stays in the queue. */
-static int file_queued_app(void *arg)
-{
-    struct file_pipe pipes[2] = {{.size = 2 * FILE_PIPE_SIZE}, {.size = FILE_PIPE_SIZE}};
-    struct file_pipe *busy = &pipes[0], *p = &pipes[1];
-    char page[4096] = {0}, path[128];
-    struct stat st;
-    weft_scope scope;
-
-    snprintf(path, sizeof path, "%s/new", (const char *)arg);
-    EXPECT_EQ(pipe2(busy->ends, O_CLOEXEC), 0);
-    EXPECT_EQ(pipe2(p->ends, O_CLOEXEC), 0);
-    EXPECT_EQ(write(p->ends[1], page, sizeof page), sizeof page);
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_pipe_writer, &busy), 0);
-    while (file_pipe_bytes(busy) < FILE_PIPE_SIZE)
-        EXPECT_EQ(weft_yield(), 0);
-    WEFT_SCOPE(inner) {
-        EXPECT_EQ(weft_go(&inner, file_pipe_writer, &p), 0);
-        while (file_pipe_bytes(p) < FILE_PIPE_SIZE)
-            EXPECT_EQ(weft_yield(), 0);
-        weft_scope_cancel(&inner);
-    }
-    EXPECT_EQ(p->got, FILE_PIPE_SIZE - (ssize_t)sizeof page); /* that much had been written */
-    EXPECT_EQ(p->next, -WEFT_ECANCELED);
-    weft_scope inner;
-    weft_scope_open_with(&inner, &(weft_scope_options){.deadline = weft_after(WEFT_MS)});
-    EXPECT_EQ(weft_open(path, O_WRONLY | O_CREAT, 0600), -WEFT_ECANCELED); /* did not happen */
-    EXPECT_EQ(weft_scope_close(&inner), -WEFT_ETIMEDOUT);
-    EXPECT_EQ(stat(path, &st), -1);
-    EXPECT_EQ(a_load(&busy->done, acquire), 0);
-    file_pipe_drain(busy, busy->size, 0);
-    EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT_EQ(busy->got, (ssize_t)busy->size);
-    for (int i = 0; i < 4; i++)
-        close(pipes[i / 2].ends[i % 2]);
-    return 0;
-}
-
-TEST(file_calls_in_the_queue_did_not_happen_when_cancelled)
-{
-    file_dir_make();
-    EXPECT_EQ(file_run(file_queued_app, file_dir, 1, 1), 0);
-    EXPECT_EQ(file_run(file_queued_app, file_dir, 4, 1), 0);
-    file_dir_remove();
-}
-
-/* ---- FIFOs and pipes hold up their task alone ---- */
-
-struct file_fifo {
-    const char *path;
-    int fd;
-    ssize_t got;
-    char buf[16];
-    void *data;
-    size_t size;
-    int next;
-};
-
-static int file_fifo_reader(void *arg)
-{
-    struct file_fifo *fifo = *(struct file_fifo **)arg;
-
-    fifo->fd = weft_open(fifo->path, O_RDONLY, 0);
-    EXPECT(fifo->fd >= 0);
-    fifo->got = weft_read(fifo->fd, fifo->buf, sizeof fifo->buf);
-    return weft_close(fifo->fd);
-}
-
-static int file_fifo_app(void *arg)
-{
-    struct file_fifo state = {.path = arg}, *fifo = &state;
-    struct stat st;
-    weft_scope scope;
-    int fd;
-
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_fifo_reader, &fifo), 0);
-    /* With one worker nothing of this would be reached if the open held it up. */
-    while ((fd = open(fifo->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-        EXPECT_EQ(weft_yield(), 0);
-    EXPECT_EQ(weft_stat(fifo->path, &st), 0);
-    EXPECT(S_ISFIFO(st.st_mode));
-    for (int i = 0; i < 100; i++)
-        EXPECT_EQ(weft_yield(), 0);
-    EXPECT_EQ(weft_write(fd, "through", 7), 7);
-    EXPECT_EQ(weft_close(fd), 0);
-    EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT_EQ(fifo->got, 7);
-    EXPECT_STR(fifo->buf, "through");
-
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_fifo_reader, &fifo), 0);
-    fd = weft_open(fifo->path, O_WRONLY, 0); /* waits for the reader */
-    EXPECT(fd >= 0);
-    EXPECT_EQ(weft_close(fd), 0);
-    EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT_EQ(fifo->got, 0);
-    fd = weft_open(fifo->path, O_RDONLY | O_NONBLOCK, 0);
-    EXPECT(fd >= 0);
-    EXPECT_EQ(weft_read(fd, fifo->buf, 1), 0);
-    EXPECT_EQ(weft_close(fd), 0);
-    EXPECT_EQ(weft_open(fifo->path, O_WRONLY | O_NONBLOCK, 0), -ENXIO);
-    return 0;
-}
-
-TEST(file_fifo_holds_up_its_task_alone)
-{
-    char path[128];
-
-    file_dir_make();
-    snprintf(path, sizeof path, "%s/fifo", file_dir);
-    EXPECT_EQ(mkfifo(path, 0600), 0);
-    EXPECT_EQ(file_run(file_fifo_app, path, 1, 0), 0);
-    EXPECT_EQ(file_run(file_fifo_app, path, 4, 0), 0);
-    file_dir_remove();
-}
-
-static int file_fifo_whole(void *arg)
-{
-    struct file_fifo *fifo = *(struct file_fifo **)arg;
-
-    fifo->got = weft_read_file(fifo->path, 0, &fifo->data, &fifo->size);
-    fifo->next = weft_yield();
-    return 0;
-}
-
-/* Has no size, comes in pieces; and it is cancelled while it runs (T46). */
-static int file_fifo_whole_app(void *arg)
-{
-    enum { SIZE = 300000 };
-    struct file_fifo state = {.path = arg}, *fifo = &state;
-    char *bytes = malloc(SIZE);
-    size_t done = 0;
-    weft_scope scope;
-    int fd;
-
-    for (size_t i = 0; i < SIZE; i++)
-        bytes[i] = (char)(i % 251);
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_fifo_whole, &fifo), 0);
-    while ((fd = open(fifo->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
-        EXPECT_EQ(weft_yield(), 0);
-    weft_scope_cancel(&scope);
-    EXPECT_EQ(fcntl(fd, F_SETFL, 0), 0);
-    while (done < SIZE) {
-        ssize_t n = write(fd, bytes + done, SIZE - done);
-        EXPECT(n > 0);
-        done += (size_t)n;
-    }
-    close(fd);
-    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
-    EXPECT_EQ(fifo->got, 0);
-    EXPECT_EQ(fifo->next, -WEFT_ECANCELED);
-    EXPECT_EQ(fifo->size, SIZE);
-    EXPECT(file_has_pattern(fifo->data, SIZE, 0));
-    weft_file_free(fifo->data);
-    free(bytes);
-    return 0;
-}
-
-TEST(file_read_whole_from_a_fifo_and_cancelled)
-{
-    char path[128];
-
-    file_dir_make();
-    snprintf(path, sizeof path, "%s/fifo", file_dir);
-    EXPECT_EQ(mkfifo(path, 0600), 0);
-    EXPECT_EQ(file_run(file_fifo_whole_app, path, 1, 0), 0);
-    EXPECT_EQ(file_run(file_fifo_whole_app, path, 4, 0), 0);
-    file_dir_remove();
-}
-
-static int file_pipe_app(void *arg)
-{
-    struct file_pipe pipe_state = {.size = 0}, *p = &pipe_state;
-    weft_stats stats;
-    weft_scope scope;
-
-    (void)arg;
-    EXPECT_EQ(pipe2(p->ends, O_CLOEXEC), 0);
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, file_pipe_reader, &p), 0);
-    do {
-        EXPECT_EQ(weft_yield(), 0);
-        EXPECT_EQ(weft_stats_get(&stats), 0);
-    } while (stats.blocking_threads_peak == 0);
-    EXPECT_EQ(a_load(&p->done, acquire), 0);
-    EXPECT_EQ(weft_write(p->ends[1], "pipe", 4), 4);
-    EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT_EQ(p->got, 4);
-    close(p->ends[0]);
-    close(p->ends[1]);
-    return 0;
-}
-
-TEST(file_pipe_holds_up_its_task_alone)
-{
-    EXPECT_EQ(file_run(file_pipe_app, NULL, 1, 0), 0);
-    EXPECT_EQ(file_run(file_pipe_app, NULL, 4, 0), 0);
 }
 
 /* ---- a task that only ever finds cached bytes lets others run ---- */
@@ -887,6 +587,11 @@ struct file_faulty {
     uint64_t n, counted;
 };
 
+static bool file_is_fault(ssize_t code)
+{
+    return code == -EIO || code == -EAGAIN || code == -EMFILE || code == -ENOMEM;
+}
+
 /* Each call succeeds, or says why not; the program goes on with what it has. */
 static void file_faulty_work(void)
 {
@@ -896,21 +601,21 @@ static void file_faulty_work(void)
     size_t size;
     int fd = weft_open(file_path("faulty"), O_RDWR, 0);
 
-    EXPECT(fd >= 0 || fd == -EMFILE || fd == -EAGAIN || fd == -ENOMEM);
+    EXPECT(fd >= 0 || file_is_fault(fd));
     if (fd >= 0) {
         ssize_t n = weft_pwrite(fd, "0123456789", 10, 0);
-        EXPECT(n == 10 || n == -EIO || n == -EAGAIN);
+        EXPECT(n == 10 || file_is_fault(n));
         n = weft_read(fd, buf, sizeof buf);
-        EXPECT(n == 20 || n == -EIO);
+        EXPECT(n == 20 || file_is_fault(n));
         n = weft_read(fd, buf, sizeof buf);
-        EXPECT(n == 0 || n == 20 || n == -EIO);
+        EXPECT(n == 0 || n == 20 || file_is_fault(n));
         EXPECT(weft_fsync(fd) <= 0);
         EXPECT(weft_fstat(fd, &st) <= 0);
         EXPECT_EQ(weft_close(fd), 0);
     }
     EXPECT(weft_stat(file_path("faulty"), &st) <= 0);
     fd = weft_open(file_path("faulty"), O_RDONLY, 0);
-    EXPECT(fd >= 0 || fd == -EMFILE || fd == -EAGAIN || fd == -ENOMEM);
+    EXPECT(fd >= 0 || file_is_fault(fd));
     if (fd >= 0) {
         EXPECT_EQ(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
         EXPECT_EQ(weft_close(fd), 0);
@@ -931,7 +636,7 @@ static int file_faulty_app(void *arg)
     return 0;
 }
 
-static void file_faulty_loop(uint32_t kinds, size_t workers)
+static void file_faulty_loop(uint32_t kinds, size_t workers, enum weft_io io)
 {
     struct file_faulty faulty = {.kinds = kinds};
 
@@ -939,7 +644,8 @@ static void file_faulty_loop(uint32_t kinds, size_t workers)
         size_t live = weft__alloc_live();
         faulty.n++;
         if (workers > 0)
-            EXPECT_EQ(file_run(file_faulty_app, &faulty, workers, 0), 0);
+            EXPECT_EQ(weft_run_with(file_faulty_app, &faulty, &(weft_options){
+                .workers = workers, .io = io, .stuck_after_ns = 3600 * WEFT_SECOND}), 0);
         else
             file_faulty_app(&faulty);
         EXPECT_EQ(weft__alloc_live(), live);
@@ -951,12 +657,14 @@ TEST(file_each_fault_is_a_code)
 {
     static const uint32_t kinds[] = {WEFT_FAULT_MASK(WEFT_FAULT_SYS),
                                      WEFT_FAULT_MASK(WEFT_FAULT_ALLOC),
+                                     WEFT_FAULT_MASK(WEFT_FAULT_MAP),
                                      WEFT_FAULT_MASK(WEFT_FAULT_THREAD)};
 
     file_dir_make();
     file_make(file_path("faulty"), 20);
     for (size_t workers = 0; workers <= 4; workers = 4 * workers + (workers == 0))
         for (size_t i = 0; i < WEFT_ARRAY_SIZE(kinds); i++)
-            file_faulty_loop(kinds[i], workers);
+            for (int io = WEFT_IO_AUTO; io <= WEFT_IO_EPOLL; io += WEFT_IO_EPOLL)
+                file_faulty_loop(kinds[i], workers, (enum weft_io)io);
     file_dir_remove();
 }

@@ -1,0 +1,50 @@
+/* signals_counted_fixed.c - each of two tasks sends a signal when its job is done.
+ *
+ * A signal says that there is something to look at, not how much.
+ *
+ * expects: none
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <assert.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include <weft.h>
+
+static atomic_int done;
+
+static int work(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&done, 1);
+    return kill(getpid(), SIGUSR1);
+}
+
+static int app(void *arg)
+{
+    static const int number = SIGUSR1;
+    weft_signals *signals;
+    weft_signal_info info;
+    weft_scope scope;
+
+    (void)arg;
+    int rc = weft_signals_open(&number, 1, &signals);
+    if (rc < 0)
+        return rc;
+    weft_scope_open(&scope);
+    weft_go(&scope, work, NULL);
+    weft_go(&scope, work, NULL);
+    while (rc == 0 && atomic_load(&done) < 2)
+        rc = weft_signals_next(signals, &info);
+    int closed = weft_scope_close(&scope);
+    weft_signals_close(signals);
+    assert(rc < 0 || atomic_load(&done) == 2);
+    return rc < 0 ? rc : closed;
+}
+
+int main(void)
+{
+    return weft_run(app, NULL) < 0;
+}
