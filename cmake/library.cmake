@@ -9,6 +9,7 @@ find_package(Threads REQUIRED)
 file(GLOB weft_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/*/*.c)
 list(FILTER weft_sources EXCLUDE REGEX "_(test|model|fuzz|bench)\\.c$")
 list(FILTER weft_sources EXCLUDE REGEX "/arch/(ctx|tls)_[a-z0-9_]+\\.c$")
+list(FILTER weft_sources EXCLUDE REGEX "/src/(tls|http)/") # libraries of their own
 if(WEFT_CTX)
     set(weft_ctx ${WEFT_CTX})
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")

@@ -13,9 +13,11 @@ packages_for() {
     test | night) packages_for build
         echo g++ clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
         echo python3 pkg-config gdb binutils valgrind procps coreutils groff-base
-        echo pigz zstd xz-utils plzip bzip2 pbzip2 memcached ;;
+        echo pigz zstd xz-utils plzip bzip2 pbzip2 memcached
+        echo libssl-dev openssl node-llhttp curl ;; # for libweft-tls and -http, left out without
     bench) packages_for build
-        echo g++ golang-go erlang-base libtbb-dev libboost-fiber-dev valgrind linux-perf ;;
+        echo g++ golang-go erlang-base libtbb-dev libboost-fiber-dev valgrind linux-perf
+        echo libuv1-dev libasio-dev python3 nginx-light nodejs wrk node-llhttp ;;
     *) echo "deps.sh: build, demo, test, bench or night, not $1" >&2; return 2 ;;
     esac
 }

@@ -48,6 +48,17 @@ for program in c-shared c-static cxx-shared cxx-static; do
     run "$tmp/package/$program"
 done
 
+if [ -e "$libdir/libweft-tls.so" ]; then
+    run "$tmp/package/tls-shared"
+    run "$tmp/package/tls-static"
+    $cc $flags "$here/consumer_tls.c" $(pkg-config --cflags --libs weft-tls) -o "$tmp/tls"
+    run "$tmp/tls"
+    $cc $flags "$here/consumer_tls.c" -c $(pkg-config --cflags weft-tls) -o "$tmp/tls.o"
+    $cc "$tmp/tls.o" "$libdir/libweft-tls.a" "$libdir/libweft.a" \
+        $(pkg-config --static --libs-only-l --libs-only-other libssl) -pthread -o "$tmp/tls-a"
+    LD_LIBRARY_PATH='' run "$tmp/tls-a"
+fi
+
 # As a subdirectory of a project that has flags of its own, and must keep them.
 cmake -S "$here/subproject" -B "$tmp/subproject" -DWEFT_SOURCE="$src" > "$tmp/log" ||
     { cat "$tmp/log"; exit 1; }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# symbols.sh - what the library shows of itself: its exports, its names, its stack's flag.
+# symbols.sh - what the libraries show of themselves: their exports, names, stack's flags.
 # SPDX-License-Identifier: MIT
 set -eu
 build=$1
@@ -12,10 +12,20 @@ fail() {
 }
 
 # Names of other people's making: the sanitizers', gcov's, the linker's.
-theirs='^(__asan_|__odr_asan|__tsan_|__ubsan_|__gcov_|_GLOBAL__|DW\.ref\.|WEFT_[0-9])'
+theirs='^(__asan_|__odr_asan|__tsan_|__ubsan_|__gcov_|_GLOBAL__|DW\.ref\.|WEFT_([A-Z]*_)?[0-9])'
 
-exported=$(nm -D --defined-only "$build/libweft.so" | awk '{print $NF}' | sed 's/@.*//' |
-    grep -Ev "$theirs" | sort -u)
+exports_of() {
+    nm -D --defined-only "$1" | awk '{print $NF}' | sed 's/@.*//' | grep -Ev "$theirs" | sort -u
+}
+
+# Each WEFT_API declaration up to its semicolon; the function's name is the first before a bracket.
+promises_of() {
+    cat "$@" | sed 's/^#.*//' | tr '\n' ' ' | tr ';' '\n' | grep -w WEFT_API |
+        sed 's/.*WEFT_API//; s/WEFT_PRINTF *([^)]*)//' | grep -o 'weft_[a-z0-9_]* *(.*' |
+        sed 's/ *(.*//' | sort -u
+}
+
+exported=$(exports_of "$build/libweft.so")
 [ -n "$exported" ] || fail "libweft.so exports nothing"
 for name in $exported; do
     case $name in
@@ -26,12 +36,25 @@ for name in $exported; do
     esac
 done
 
-# Each WEFT_API declaration up to its semicolon; the function's name is the first before a bracket.
-promised=$(cat "$src"/include/*.h "$src"/include/weft/*.h | sed 's/^#.*//' | tr '\n' ' ' |
-    tr ';' '\n' | grep -w WEFT_API | sed 's/.*WEFT_API//; s/WEFT_PRINTF *([^)]*)//' |
-    grep -o 'weft_[a-z0-9_]* *(.*' | sed 's/ *(.*//' | sort -u)
+companions="http tls"
+headers=$(ls "$src"/include/*.h "$src"/include/weft/*.h)
+for name in $companions; do
+    headers=$(echo "$headers" | grep -v "/weft/$name\.h$")
+done
+promised=$(promises_of $headers)
 for name in $promised; do
     echo "$exported" | grep -qx "$name" || fail "$name is promised in a header, but not exported"
+done
+
+# A companion exports what its header promises, no more and no less.
+for name in $companions; do
+    [ -e "$build/libweft-$name.so" ] || continue
+    promised=$(promises_of "$src/include/weft/$name.h")
+    [ "$(exports_of "$build/libweft-$name.so")" = "$promised" ] ||
+        fail "libweft-$name.so exports other things than weft/$name.h promises"
+    strangers=$(nm -g --defined-only "$build/libweft-$name.a" | awk 'NF == 3 {print $3}' |
+        grep -Ev "$theirs" | grep -v '^weft_' | sort -u) || true
+    [ -z "$strangers" ] || fail "libweft-$name.a has names outside weft_:" $strangers
 done
 
 # In the objects every name that is not static is weft_ or weft__.
@@ -40,7 +63,7 @@ strangers=$(nm -g --defined-only "$build/libweft.a" | awk 'NF == 3 {print $3}' |
 [ -z "$strangers" ] || fail "libweft.a has names outside weft_:" $strangers
 
 # No executable stack, in the library and in all programs.
-for file in "$build/libweft.so" "$build/weft" "$build/weft-demo" "$build/test-weft"; do
+for file in "$build"/libweft*.so "$build/weft" "$build/weft-demo" "$build/test-weft"; do
     [ -e "$file" ] || continue
     flags=$(readelf -lW "$file" | awk '/GNU_STACK/ {print $7}')
     [ "$flags" = RW ] || fail "$file: the stack is ${flags:-not marked}, not RW"

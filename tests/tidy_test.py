@@ -38,6 +38,8 @@ GOOD = {
     "src/core/README.md": "card\n",
     "src/core/core.h": c("core.h", "struct a { void (*free)(void); };\nint weft__free(void);\n"
                          "static void core_b(struct a *x)\n{\n    x->free();\n}\n"),
+    "src/tls/README.md": "card\n",
+    "src/tls/tls.c": c("tls.c", '#include "tls/tls.h"\n#include "weft/stream.h"\n'),
     "tools/main.c": c("main.c", '#include "weft.h"\n#include "args.h"\nint x; /* errno */\n'),
     "scripts/a.sh": "#!/bin/sh\n" + script("a.sh", "true\n"),
     "CMakeLists.txt": script("CMakeLists.txt", ""),
@@ -53,6 +55,8 @@ CASES = [
     ("include", "src/chan/chan.c", c("chan.c", '#include "tests/test.h"\n')),
     ("include", "src/chan/chan_test.c", c("chan_test.c", '#include "io/fd.h"\n')),
     ("include", "tools/main.c", c("main.c", '#include "base/base.h"\n')),
+    ("include", "src/tls/tls.c", c("tls.c", '#include "base/base.h"\n')),
+    ("include", "src/tls/tls.c", c("tls.c", '#include "http/http.h"\n')),
     ("include", "include/weft.h", c("weft.h", '#include "base/base.h"\n')),
     ("door", "src/chan/chan.c", c("chan.c", "#include <stdatomic.h>\n")),
     ("door", "src/chan/chan.c", c("chan.c", "int f(int *p) { return __atomic_load_n(p, 0); }\n")),

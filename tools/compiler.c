@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "companion.h"
 #include "depfile.h"
 #include "disk.h"
 #include "hook.h"
@@ -173,6 +174,8 @@ int compiler_ready(struct compiler_order *order)
         return home_missing();
     if (!compiler_find(order->wanted, &order->compiler))
         return compiler_missing(order->wanted);
+    if (companion_find(order->home.library, &order->sources, &order->companions) != 0)
+        return OUT_COULD_NOT;
     return compiler_take_line(order, WEFT_BUILD_FLAGS);
 }
 
@@ -193,6 +196,9 @@ void compiler_digest(const struct compiler_order *order, struct digest *digest)
     compiler_digest_words(digest, &order->compiler);
     compiler_digest_words(digest, &order->flags);
     compiler_digest_words(digest, &order->libraries);
+    compiler_digest_words(digest, &order->companions);
+    for (size_t i = 0; i < order->companions.n; i++)
+        disk_digest_identity(order->companions.at[i], digest);
     compiler_digest_words(digest, &order->sources);
     digest_word(digest, order->hooked);
     if (order->hooked)
@@ -333,6 +339,7 @@ static int compiler_make_usual(const struct compiler_order *order, const char *s
         return OUT_COULD_NOT;
     for (size_t i = 0; i < given.n; i++)
         compiler_push_source(&argv, given.at[i]);
+    words_append(&argv, &order->companions);
     words_push(&argv, order->home.library);
     words_append(&argv, &order->libraries);
     compiler_push_all(&argv, compiler_usual_libraries);
@@ -383,6 +390,7 @@ static int compiler_make_hooked(const struct compiler_order *order, const char *
         words_push(&link, object);
         cxx |= hook_is_cxx(given.at[i]);
     }
+    words_append(&link, &order->companions);
     words_push(&link, order->home.library);
     words_append(&link, &order->libraries);
     if (cxx)

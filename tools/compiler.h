@@ -32,6 +32,7 @@ struct compiler_order {
     struct words compiler; /* its path, then words that came with it: CC="ccache gcc" */
     struct words flags;    /* of the user, to stand before the sources */
     struct words libraries; /* -l and -Wl, which must stand behind what needs them */
+    struct words companions; /* libraries of Weft's that the sources' includes ask for */
     struct words sources;
     const char *wanted;    /* the value of --cc, or NULL */
     bool verbose;
