@@ -12,9 +12,10 @@ import shlex
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from rows import NAMES, ROWS
+from rows import GROUPS, NAMES, ROWS, group_of
 
 GROWTH_MAX = 1.1  # of an operation's count over the recorded one
 RECORDED = Path(__file__).resolve().parent / "counts" / "recorded.txt"
@@ -64,6 +65,11 @@ def machine(run, old):
                 ("Erlang/OTP", version_query("erlang-base"), r"(\d+)\."),
                 ("Boost", version_query("libboost-fiber-dev"), r"(\d+\.\d+)"),
                 ("TBB", version_query("libtbb-dev"), r"(\d+\.\d+)"),
+                ("libuv", version_query("libuv1-dev"), r"(\d+\.\d+)"),
+                ("Asio", version_query("libasio-dev"), r"(\d+\.\d+\.\d+)"),
+                ("Python", version_query("python3"), r"(\d+\.\d+)"),
+                ("nginx", ["nginx", "-v"], r"/(\d+\.\d+)"),
+                ("node", ["node", "--version"], r"v(\d+)"),
                 ("glibc", ["ldd", "--version"], r"(\d+\.\d+)\n")]
     versions = [f"{name} {found}" for name, *how in versions if (found := version_of(*how))]
     runs = sorted({line["runs"] for line in run.lines if line.get("runs")})
@@ -86,30 +92,29 @@ def floors(run, old):
     return table(["floor", "median", "min", "max", "unit"], had.values())
 
 
-def peers(run, old):
-    had = cells_of(old)
-    heads = ["load", "unit", "floor", *NAMES.values(), "reached", "target", "met"]
-    rows = {}
+def peers(run, old, group):
+    had, names = cells_of(old), ["weft", *GROUPS[group]]
+    heads = ["load", "unit", "floor", *[NAMES[peer] for peer in names], "reached", "target", "met"]
+    found = {}
     for load in dict.fromkeys(line["load"] for line in run.lines):
-        if load.startswith(("floor_", "counts_")):
+        if load.startswith(("floor_", "counts_")) or group_of(load) != group:
             continue
         lines = {line["peer"]: line for line in run.lines if line["load"] == load}
         weft = lines.get("weft", {})
         unit = next((line["unit"] for line in lines.values() if line["unit"]), "")
         wanted = ROWS.get(load)
         medians = {peer: line["median"] for peer, line in lines.items() if line["median"]}
-        value = wanted.value(medians) if wanted else None
-        rows[load] = [
+        reached, met = wanted.judge(medians) if wanted else ([], None)
+        found[load] = [
             load, unit, show(weft["floor"]) if "floor" in weft else "",
             *[show(medians[peer]) if peer in medians
               else "failed" if "failed" in lines.get(peer, {})
-              else "not run" if run.has(load, peer) else "-" for peer in NAMES],
-            "" if value is None else f"{value:.2f}" if wanted.peer else show(value),
-            wanted.target(unit) if wanted else "",
-            "" if value is None else "yes" if value <= wanted.limit else "no"]
-    kept = {load: row for load, row in had.items() if load not in rows and len(row) == len(heads)}
-    order = {load: at for at, load in enumerate(dict.fromkeys([*ROWS, *rows, *kept]))}
-    return table(heads, sorted({**kept, **rows}.values(), key=lambda row: order[row[0]]))
+              else "not run" if run.has(load, peer) else "-" for peer in names],
+            ", ".join(show(value) for value in reached),
+            wanted.target(unit) if wanted else "", {None: "", True: "yes", False: "no"}[met]]
+    kept = {load: row for load, row in had.items() if load not in found and len(row) == len(heads)}
+    order = {load: at for at, load in enumerate(dict.fromkeys([*run.order, *found, *kept]))}
+    return table(heads, sorted({**kept, **found}.values(), key=lambda row: order[row[0]]))
 
 
 def counts(run, old):
@@ -127,7 +132,8 @@ def counts(run, old):
     return table(["operation", "instructions", "least ever", "what they are spent on"], rows)
 
 
-TABLES = {"machine": machine, "floors": floors, "peers": peers, "counts": counts}
+TABLES = {"machine": machine, "floors": floors, "counts": counts,
+          **{name: partial(peers, group=name) for name in GROUPS}}
 
 # ---- the page ------------------------------------------------------------------------------------
 
@@ -135,8 +141,8 @@ TABLES = {"machine": machine, "floors": floors, "peers": peers, "counts": counts
 class Run:
     """The lines that one or more runs have printed; of two about the same the later counts."""
 
-    def __init__(self, paths, folder, has):
-        found, self.has = {}, has
+    def __init__(self, paths, folder, has, order):
+        found, self.has, self.order = {}, has, order
         for path in paths:
             for text in Path(path).read_text().splitlines():
                 if text.startswith("{"):
@@ -146,10 +152,10 @@ class Run:
         self.when = time.localtime(max(os.path.getmtime(path) for path in paths))
 
 
-def rewrite(paths, folder, has):
-    """has(row, peer): has the peer a program for this row?"""
+def rewrite(paths, folder, has, order):
+    """has(row, peer): has the peer a program for this row?  order: all rows."""
     page = folder / "REPORT.md"
-    text, run = page.read_text(), Run(paths, folder, has)
+    text, run = page.read_text(), Run(paths, folder, has, order)
     for name, make in TABLES.items():
         between = re.compile(rf"(<!-- bench:{name} -->\n)(.*?)(<!-- bench:end -->)", re.S)
         found = between.search(text)

@@ -1,30 +1,48 @@
 # rows.py - of each row: what it should reach, and what the machine alone takes for it.
 #
-# A target is a ratio to a peer in the same run, or a figure.  A floor is worked out from the rows
-# of bench/floors, in the row's own unit: the steps that nobody can leave out, never a guess of how
-# fast one could be.  Rows without an entry have neither.
+# A target is a ratio to a peer in the same run, or a figure; there may be several.  A floor is
+# worked out from the rows of bench/floors, in the row's own unit: the steps that nobody can leave
+# out, never a guess of how fast one could be.  Rows without an entry have neither.
 # SPDX-License-Identifier: MIT
 
 NAMES = {"weft": "Weft", "go": "Go", "erlang": "Erlang", "boost": "Boost", "tbb": "TBB",
-         "pthread": "pthreads"}
+         "pthread": "pthreads", "epoll": "epoll", "uring": "io_uring", "libuv": "libuv",
+         "asio": "Asio", "python": "Python", "nginx": "nginx", "node": "node", "seq": "sequential"}
+
+# The tables of REPORT.md, and whom each compares.  A row belongs to the table whose name it begins
+# with, else to the first.
+GROUPS = {"peers": ["go", "erlang", "boost", "tbb", "pthread"],
+          "echo": ["epoll", "uring", "libuv", "asio", "go", "erlang", "python"],
+          "http": ["nginx", "go", "node"],
+          "files": ["seq", "pthread", "go"],
+          "proc": ["go", "python"]}
+
+
+def group_of(row):
+    return next((name for name in GROUPS if row.startswith(name)), "peers")
 
 
 class Row:
-    def __init__(self, limit, peer=None, floor=None, why=""):
-        self.limit, self.peer, self.floor_of, self.why = limit, peer, floor, why
+    """also: further targets, (limit, peer) each; all are to be met."""
+
+    def __init__(self, limit, peer=None, floor=None, why="", also=()):
+        self.targets, self.floor_of, self.why = [(limit, peer), *also], floor, why
 
     def target(self, unit=""):
-        """In words: `0.12 × Go`, `3 %`."""
-        if self.peer:
-            return f"{self.limit:g} × {NAMES[self.peer]}"
-        return f"{self.limit:.4g} {unit}".strip()
+        """In words: `0.12 × Go`, `3 %`, `1 × epoll, 0.82 × Go`."""
+        return ", ".join(f"{limit:.3g} × {NAMES[peer]}" if peer else f"{limit:.4g} {unit}".strip()
+                         for limit, peer in self.targets)
 
-    def value(self, medians):
-        """What is held against the limit: a ratio or a figure; None when a peer has none."""
-        weft, peer = medians.get("weft"), medians.get(self.peer)
-        if weft is None or not self.peer:
-            return weft
-        return weft / peer if peer else None
+    def judge(self, medians):
+        """([what is held against a limit, a ratio or a figure], are all met?), of the targets whose
+        peers have a figure; the answer is None when none has."""
+        weft, found = medians.get("weft"), []
+        for limit, peer in self.targets:
+            other = medians.get(peer) if peer else 1
+            if weft is not None and other:
+                found.append((weft / other, limit))
+        met = all(value <= limit for value, limit in found) if found else None
+        return [value for value, _ in found], met
 
     def floor(self, floors):
         try:
@@ -68,4 +86,14 @@ ROWS = {
     "hog_all": Row(20.0),
     "thread_1w": Row(1.0, "pthread"),
     "thread_2w": Row(1.0, "pthread"),
+    **{f"echo{n}_cpu": Row(1.0, "epoll", also=[(0.82, "go"), (0.92, "libuv")])
+       for n in (100, 1000)},
+    **{f"echo{n}_p99": Row(1.0, "epoll", also=[(1.0, "go"), (1.0, "libuv")]) for n in (100, 1000)},
+    **{f"echo{n}_2w_cpu": Row(0.82, "go") for n in (100, 1000)},
+    **{f"echo_idle10k_{what}": Row(5 * KB, None, lambda f: 4 * KB, "one page")
+       for what in ("bytes", "used_bytes")},
+    "http100_cpu": Row(1 / 0.9, "nginx", also=[(1 / 1.5, "go")]),
+    "http100_2w_cpu": Row(1 / 0.9, "nginx", also=[(1 / 1.5, "go")]),
+    **{f"files_{case}_1w": Row(1.1, "seq") for case in ("warm4k", "warm64k")},
+    **{f"files_cold64k_{n}w": Row(0.4, "seq") for n in (1, 2)},
 }

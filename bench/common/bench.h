@@ -2,7 +2,8 @@
  *
  * Every program of every language is called `program CASE WORKERS N` and prints rows `name value
  * unit` on stdout, where a smaller value is always the better one.  It warms up, then measures
- * within itself.
+ * within itself.  A server is called `program CASE WORKERS PORT` (socket.h): bench/serve.py has it
+ * measured from outside.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -72,23 +73,30 @@ static inline double bench_cpu_now(void)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
-/* Bytes of memory in use: resident pages, and the page tables that map them, which are no small
- * part of it when a million stacks lie far apart. */
-static inline double bench_memory_now(void)
+/* Bytes of memory that a process, or "self", uses: resident pages, and the page tables that map
+ * them, which are no small part of it when a million stacks lie far apart. */
+static inline double bench_memory_of(const char *pid)
 {
     char line[256];
     double kilobytes = 0;
     long value;
-    FILE *f = fopen("/proc/self/status", "r");
+    FILE *f;
 
+    snprintf(line, sizeof line, "/proc/%s/status", pid);
+    f = fopen(line, "r");
     if (!f)
-        bench_die("/proc/self/status: cannot be read");
+        bench_die("/proc/PID/status: cannot be read");
     while (fgets(line, sizeof line, f)) {
         if (sscanf(line, "VmRSS: %ld", &value) == 1 || sscanf(line, "VmPTE: %ld", &value) == 1)
             kilobytes += (double)value;
     }
     fclose(f);
     return kilobytes * 1024;
+}
+
+static inline double bench_memory_now(void)
+{
+    return bench_memory_of("self");
 }
 
 static inline void bench_report(const char *name, double value, const char *unit)
