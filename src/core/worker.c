@@ -35,6 +35,8 @@
 #define SPIN_ROUNDS      12  /* of about 2 us each: together about what a wake-up costs */
 #define SPIN_RELAXES     48
 #define SPIN_SCORE_MAX   8
+#define PREFETCH_LINES   12 /* of a stack: an I/O call's frames */
+#define PREFETCH_CROWD   48 /* so many that wait have left the nearest cache before their turn */
 
 /* ---- the queue ---- */
 
@@ -128,12 +130,17 @@ bool weft__worker_has_private(struct weft__worker *w)
 }
 
 /* The saved registers of the task two turns ahead, and the head of the one after it: with many
- * tasks a turn costs what its memory does. */
+ * tasks a turn costs what its memory does.  With very many, the frames that it will return through
+ * as well. */
 static inline void worker_prefetch(const struct weft__runnable *near,
-                                   const struct weft__runnable *far)
+                                   const struct weft__runnable *far, bool is_crowd)
 {
     if (near && near->kind == WEFT__STARTED) {
-        __builtin_prefetch(((const struct weft__task *)near)->ctx.sp);
+        const char *sp = ((const struct weft__task *)near)->ctx.sp;
+        __builtin_prefetch(sp);
+        for (size_t i = 1; is_crowd && i < PREFETCH_LINES; i++) {
+            __builtin_prefetch(sp + i * WEFT_CACHE_LINE);
+        }
     }
     __builtin_prefetch(far);
 }
@@ -142,7 +149,8 @@ static inline void worker_prefetch(const struct weft__runnable *near,
 static inline struct weft__runnable *worker_take_alone(struct weft__worker *w)
 {
     struct weft__runnable *item = deque_take_alone(&w->deque);
-    worker_prefetch(deque_peek(&w->deque, 1), deque_peek(&w->deque, 3));
+    bool is_crowd = deque_peek(&w->deque, PREFETCH_CROWD) != NULL;
+    worker_prefetch(deque_peek(&w->deque, 1), deque_peek(&w->deque, 3), is_crowd);
     return item;
 }
 
@@ -162,7 +170,8 @@ static struct weft__runnable *worker_take_batched(struct weft__worker *w)
     }
     a_store(&w->batch_left, left - 1, relaxed);
     void **at = &w->batch[w->batch_end - left];
-    worker_prefetch(left > 1 ? at[1] : NULL, left > 3 ? at[3] : NULL);
+    bool is_crowd = w->batch_end == WEFT_BATCH_MAX;
+    worker_prefetch(left > 1 ? at[1] : NULL, left > 3 ? at[3] : NULL, is_crowd);
     return at[0];
 }
 

@@ -3,11 +3,11 @@
  * Called by uring.c, which knows of parts, seats and completions and nothing of what is asked.
  * Holds nothing but entry->hint and entry->events.
  *
- * A send nearly always finds room, so it is tried by a plain call first: its task goes on, where
- * through the ring it would park, wait for the next turn, and be made ready again.  A receive
- * nearly always finds nothing, because who calls it has just answered; so it goes to the ring, and
- * there it does not even look before it waits (POLL_FIRST), unless the last one left something
- * behind: then it is tried by a plain call.
+ * Sends and receives go to the ring, where those of a whole turn share one call.  Of a send that
+ * costs its task a park, and is cheaper all the same: as plain calls they wake their readers one by
+ * one (measured with 100 connections: 5.3 us of CPU for an answer against 4.8, and 4.4 if the
+ * receive looks before it waits, without POLL_FIRST).  Only a receive after one that left something
+ * behind is tried by a plain call.
  *
  * A packet that finds no room is not left to the ring: there Linux 6.18, for one, sends what the
  * first attempt has left of it, which for Unix sockets is nothing.  So it is told not to wait, and
@@ -36,15 +36,15 @@
 /* entry->hint: of the receives on it. */
 enum {
     REQUEST_UNKNOWN = 0,
-    REQUEST_DRAINED, /* the last one took all there was */
-    REQUEST_MORE     /* it did not */
+    REQUEST_MORE /* the last one did not take all there was */
 };
 
-/* entry->events: what type of socket it is, once somebody wants to know. */
+/* entry->events: what type of socket it is, once somebody wants to know.  The number of one that is
+ * not ours may mean another by now. */
 static void request_learn_type(struct weft__io_op *op)
 {
     int type;
-    if (op->entry->events == 0) {
+    if (op->entry->events == 0 || !op->entry->is_ours) {
         int rc = weft__sys_get_option(op->fd, SOL_SOCKET, SO_TYPE, &type);
         op->entry->events = rc == 0 ? (uint32_t)type : SOCK_STREAM;
     }
@@ -91,8 +91,7 @@ static void request_fill_message(struct io_uring_sqe *sqe, const struct weft__io
 static void request_fill_socket(struct io_uring_sqe *sqe, const struct weft__io_op *op,
                                 bool is_unready)
 {
-    bool is_drained = request_is_recv(op) && op->entry && op->entry->hint == REQUEST_DRAINED;
-    sqe->ioprio = is_unready || is_drained ? IORING_RECVSEND_POLL_FIRST : 0;
+    sqe->ioprio = is_unready ? IORING_RECVSEND_POLL_FIRST : 0;
     sqe->msg_flags = (uint32_t)op->flags | (request_is_send(op) ? MSG_NOSIGNAL : 0) |
                      (weft__uring_is_packet(op) ? MSG_DONTWAIT : 0);
 }
@@ -227,14 +226,24 @@ static bool request_is_small(const struct weft__io_op *op)
     return size <= REQUEST_TRY_MAX;
 }
 
+/* Of packets, and where it must be asked each time what the descriptor is. */
+static bool request_is_plain_send(const struct weft__io_op *op)
+{
+    return request_is_send(op) && (!op->entry->is_ours || weft__uring_is_packet(op)) &&
+           request_is_small(op);
+}
+
 ssize_t weft__uring_try(struct weft__io_op *op, bool *ret_tried)
 {
     bool has_more = op->code == WEFT__IO_RECV && op->entry && op->entry->hint == REQUEST_MORE;
-    bool is_worth = (has_more || request_is_send(op)) && !(op->flags & MSG_WAITALL) &&
-                    request_is_small(op);
+    if (request_is_send(op) && op->entry->is_ours) {
+        request_learn_type(op);
+    }
+    bool is_worth = !(op->flags & MSG_WAITALL) &&
+                    ((has_more && request_is_small(op)) || request_is_plain_send(op));
     ssize_t n = is_worth ? weft__outside_kernel.attempt(op) : -EAGAIN;
     if (has_more && is_worth) {
-        op->entry->hint = n == (ssize_t)op->size ? REQUEST_MORE : REQUEST_DRAINED;
+        op->entry->hint = n == (ssize_t)op->size ? REQUEST_MORE : REQUEST_UNKNOWN;
     }
     if (request_is_send(op) && n == -EAGAIN) {
         request_learn_type(op);
@@ -248,11 +257,6 @@ void weft__uring_learn(struct weft__io_op *op, ssize_t result, uint32_t cqe_flag
     if (!request_is_recv(op) || !op->entry || result <= 0) {
         return;
     }
-    if (cqe_flags & IORING_CQE_F_SOCK_NONEMPTY) {
-        op->entry->hint = REQUEST_MORE;
-    } else if (op->code == WEFT__IO_RECV && result == (ssize_t)op->size) {
-        op->entry->hint = REQUEST_UNKNOWN; /* not every kind of socket says how much is left */
-    } else {
-        op->entry->hint = REQUEST_DRAINED;
-    }
+    /* not every kind of socket says how much is left: then it is not tried, but asked */
+    op->entry->hint = cqe_flags & IORING_CQE_F_SOCK_NONEMPTY ? REQUEST_MORE : REQUEST_UNKNOWN;
 }
