@@ -29,7 +29,7 @@ static int app(void *arg)
 {
     char **args = arg, text[WEFT_ADDR_TEXT_MAX];
     const char *where = args[0] ? args[0] : "127.0.0.1:0";
-    int64_t seconds = args[0] && args[1] ? atoll(args[1]) : 0;
+    double seconds = args[0] && args[1] ? atof(args[1]) : 0;
     weft_addr here;
     weft_scope clients;
     int fd, rc;
@@ -45,7 +45,7 @@ static int app(void *arg)
 
     weft_scope_open(&clients);
     if (seconds > 0)
-        weft_scope_deadline(&clients, weft_after(seconds * WEFT_SECOND));
+        weft_scope_deadline(&clients, weft_after((int64_t)(seconds * WEFT_SECOND)));
     while ((fd = weft_accept(listener, NULL)) >= 0)
         if (weft_go(&clients, serve, &fd) < 0)
             weft_close(fd);

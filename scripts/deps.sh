@@ -14,7 +14,8 @@ packages_for() {
         echo g++ clang libclang-rt-14-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
         echo python3 pkg-config gdb binutils valgrind procps coreutils groff-base
         echo pigz zstd xz-utils plzip bzip2 pbzip2 memcached
-        echo libssl-dev openssl node-llhttp curl ;; # for libweft-tls and -http, left out without
+        echo libssl-dev openssl node-llhttp curl wrk # for libweft-tls, -http, left out without
+        echo nginx-light redis-tools ;;
     bench) packages_for build
         echo g++ golang-go erlang-base libtbb-dev libboost-fiber-dev valgrind linux-perf
         echo libuv1-dev libasio-dev python3 nginx-light nodejs wrk node-llhttp ;;

@@ -29,18 +29,18 @@ for preset; do
     note "$preset:test-weft" "$code"
 done
 
-# soak DIR SECONDS [WORKERS [CPUS]]: all primitives mixed, from a seed of its own.
+# soak DIR SECONDS [WORKERS [CPUS [PLAYS]]]: all primitives mixed, from a seed of its own.
 soak() {
     [ -x "$1/soak" ] || cmake --build "$1" --target soak
     seed=$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')
-    echo "== $1/soak $2 $seed ${3:-}${4:+ on CPUs $4}"
+    echo "== $1/soak $2 $seed ${3:-} ${5:-}${4:+ on CPUs $4}"
     case $1 in *tsan* | *asan*) factor=6 ;; *) factor=1 ;; esac
     code=0
     TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
         ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
         UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TEST_TIMEOUT=$factor \
-        ${4:+taskset -c "$4"} "$1/soak" "$2" "$seed" ${3:-} || code=$?
-    note "$1/soak $2 $seed ${3:-}" "$code"
+        ${4:+taskset -c "$4"} "$1/soak" "$2" "$seed" "${3:-0}" "${5:-}" || code=$?
+    note "$1/soak $2 $seed ${3:-} ${5:-}" "$code"
 }
 
 # Ten minutes in all: what is shipped, what checks itself, and what the sanitizers see.
@@ -54,6 +54,27 @@ soak build/dev 120
 soak build/asan 120
 soak build/tsan 120
 soak build/tsan 60 4 0,1
+
+# Ten more of the outside world alone.
+for io in auto epoll; do
+    export WEFT_IO=$io
+    soak build 60 0 '' net_
+    soak build/dev 60 0 '' net_
+    soak build/asan 60 0 '' net_
+    soak build/tsan 60 0 '' net_
+    soak build/tsan 60 4 0,1 net_
+done
+unset WEFT_IO
+
+echo "== http_attack"
+code=0
+sh "$PWD/tests/http_attack.sh" "$PWD/build" "$PWD" 300 || code=$?
+[ "$code" -eq 77 ] || note http_attack "$code"
+
+echo "== fuzz"
+code=0
+scripts/fuzz.sh "$PWD/build/fuzz" 120 || code=$?
+[ "$code" -eq 77 ] || note fuzz "$code"
 
 # Once is enough: a model's atomics are played, not executed.
 for model in build/models/*_model build/models/*_model_check; do

@@ -26,8 +26,13 @@ headers=$(cd "$src/include" && find weft.h weft -name '*.h' | sort)
 
 # ---- what there is: symbols, macros that are called, types, headers
 theirs='^(__asan_|__odr_asan|__tsan_|__ubsan_|__gcov_|_GLOBAL__|DW\.ref\.|WEFT_[0-9])'
-nm -D --defined-only "$build/libweft.so" | awk '{print $NF}' | sed 's/@.*//' |
-    grep -Ev "$theirs|^weft__" | sort -u > "$tmp/symbols"
+{
+    nm -D --defined-only "$build/libweft.so" | awk '{print $NF}' | sed 's/@.*//' |
+        grep -Ev "$theirs|^weft__"
+    # The companions, built or not; symbols.sh compares what they export with their headers.
+    sed -n 's/^WEFT_API .*\(weft_[a-z0-9_]*\)(.*/\1/p' \
+        "$src/include/weft/http.h" "$src/include/weft/tls.h"
+} | sort -u > "$tmp/symbols"
 (cd "$src/include" && cat $headers) > "$tmp/headers"
 # Attributes are no calls.
 sed -n 's/^# *define \([wW][eE][fF][tT]_[a-zA-Z0-9_]*\)(.*/\1/p' "$tmp/headers" |

@@ -1,11 +1,13 @@
 /* soak.c - all primitives at once, for as long as one likes: the soak of make night.
  *
- *   soak SECONDS [SEED [WORKERS]]
+ *   soak SECONDS [SEED [WORKERS [PLAYS]]]
  *
  * Round after round starts a runtime, with as many workers as chance says (1, 2, 4 or 8) unless
- * WORKERS does.  In it tasks of all kinds and plain threads, the walkers, take one play after the
- * other from soak_plays.c and soak_waits.c, while chance cancels them.  After each round the
- * process must hold what it held before: descriptors, threads, mappings, allocations.
+ * WORKERS does, over the kernel's ring or epoll unless WEFT_IO does.  In it tasks of all kinds and
+ * plain threads, the walkers, take one play after the other from soak_plays.c, soak_waits.c,
+ * soak_net.c and soak_files.c (only those whose names begin with PLAYS), while chance cancels them.
+ * After each round the process must hold what it held before: descriptors, threads, mappings,
+ * allocations, children.
  *
  * A watchdog ends the process when nothing has moved for 20 s, or a round lasts for ever; before,
  * it runs the command in SOAK_DUMP with the process's number behind it (a debugger's, say).
@@ -19,6 +21,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,19 +33,22 @@
 #include "tests/census.h"
 #include "tests/test.h"
 
-enum { WALKERS_MAX = 48, STEPS_MAX = 24, THREADS_MAX = 3, PLAYS_MAX = 32, STILL_S = 20 };
+enum { WALKERS_MAX = 48, STEPS_MAX = 24, THREADS_MAX = 3, TABLES = 4, STILL_S = 20 };
 
 ATOMIC(uint64_t) soak_moves;
 
 static ATOMIC(uint64_t) soak_seed, soak_round_number, soak_round_workers;
 static ATOMIC(uint32_t) soak_over;
+static struct soak_play *const soak_tables[TABLES] = {soak_plays, soak_waits, soak_net,
+                                                      soak_files};
+static const char *soak_wanted = "";
 
 /* ---- what soak.h promises ---- */
 
 static void soak_print_plays(struct soak_play *plays)
 {
     for (; plays->name != NULL; plays++) {
-        fprintf(stderr, "  %-8s %8llu runs, %u now\n", plays->name,
+        fprintf(stderr, "  %-12s %8llu runs, %u now\n", plays->name,
                 (unsigned long long)a_load(&plays->runs, relaxed),
                 a_load(&plays->running, relaxed));
     }
@@ -61,8 +68,9 @@ static void soak_dump(void)
     struct weft__runtime *rt = weft__runtime();
     char line[512];
 
-    soak_print_plays(soak_plays);
-    soak_print_plays(soak_waits);
+    for (size_t t = 0; t < TABLES; t++) {
+        soak_print_plays(soak_tables[t]);
+    }
     if (command != NULL) {
         snprintf(line, sizeof line, "%s %d", command, (int)getpid());
         if (system(line) != 0) {
@@ -192,23 +200,28 @@ struct walker {
     uint32_t steps;
 };
 
+static uint32_t walker_weight(const struct soak_play *play)
+{
+    return strncmp(play->name, soak_wanted, strlen(soak_wanted)) == 0 ? play->weight : 0;
+}
+
 static struct soak_play *walker_choose(struct weft__rng *rng)
 {
-    struct soak_play *tables[] = {soak_plays, soak_waits};
     uint32_t all = 0;
 
-    for (size_t t = 0; t < 2; t++) {
-        for (struct soak_play *p = tables[t]; p->name != NULL; p++) {
-            all += p->weight;
+    for (size_t t = 0; t < TABLES; t++) {
+        for (struct soak_play *p = soak_tables[t]; p->name != NULL; p++) {
+            all += walker_weight(p);
         }
     }
+    SOAK(all > 0);
     uint32_t left = (uint32_t)weft__rng_below(rng, all);
-    for (size_t t = 0; t < 2; t++) {
-        for (struct soak_play *p = tables[t]; p->name != NULL; p++) {
-            if (left < p->weight) {
+    for (size_t t = 0; t < TABLES; t++) {
+        for (struct soak_play *p = soak_tables[t]; p->name != NULL; p++) {
+            if (left < walker_weight(p)) {
                 return p;
             }
-            left -= p->weight;
+            left -= walker_weight(p);
         }
     }
     return soak_plays;
@@ -315,6 +328,7 @@ static void soak_round(uint64_t seed, size_t workers)
         .idle_stacks_max = soak_one_in(&rng, 3) ? 1 : 0,
         .spare_threads_max = soak_one_in(&rng, 4) ? 1 : 0,
         .stuck_after_ns = soak_one_in(&rng, 3) ? WEFT_MS : 0,
+        .io = soak_one_in(&rng, 2) ? WEFT_IO_EPOLL : WEFT_IO_AUTO,
         .leave_signals = true,
         .quiet = true,
     };
@@ -326,6 +340,7 @@ static void soak_round(uint64_t seed, size_t workers)
         soak_fail(__FILE__, __LINE__, "weft_run_with: %d: %s", rc, weft_strerror(rc));
     }
     census_compare(&before, __FILE__, __LINE__);
+    SOAK(waitpid(-1, NULL, WNOHANG) < 0); /* no child is left, no zombie */
     world_fini(&world);
 }
 
@@ -367,6 +382,11 @@ static void soak_start_again_without_caches(char **argv)
 
 static void soak_warm_up(void)
 {
+    struct rlimit files;
+
+    SOAK_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = weft__min(files.rlim_max, (rlim_t)CENSUS_FDS_MAX);
+    SOAK_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
     census_warm_up();
     (void)weft_now();
 }
@@ -378,6 +398,7 @@ int main(int argc, char **argv)
     double seconds = argc > 1 ? atof(argv[1]) : 5;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : weft__rng_entropy();
     size_t workers = argc > 3 ? strtoul(argv[3], NULL, 0) : 0;
+    soak_wanted = argc > 4 ? argv[4] : "";
     struct weft__rng rng;
     pthread_t watchdog;
 

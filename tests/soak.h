@@ -1,4 +1,4 @@
-/* soak.h - what the soak's round (soak.c) and its plays (soak_plays.c, soak_waits.c) share.
+/* soak.h - what the soak (soak.c) and its plays (soak_plays.c, soak_waits.c ...) share.
  *
  * A play is a small piece of concurrency that would end by itself, under a scope of its own that
  * chance may cancel or give a deadline, and whose books must balance either way.
@@ -100,5 +100,7 @@ struct soak_play {
 };
 extern struct soak_play soak_plays[];   /* of several tasks; ended by one without a name */
 extern struct soak_play soak_waits[];
+extern struct soak_play soak_net[];
+extern struct soak_play soak_files[];
 
 #endif

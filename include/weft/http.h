@@ -126,7 +126,8 @@ WEFT_API WEFT_MUST_USE int weft_http_flush(weft_http_request *request);
 
 /* What went wrong with a connection; nobody else hears of it. */
 typedef struct weft_http_event {
-    const char *what;  /* "handler failed", "request refused", "timed out", "accept" */
+    const char *what;  /* "handler failed", "request refused", "reply cut short", "timed out",
+                        * "accept", "handshake": of the wrap */
     int status;        /* what the client was told, 0: nothing */
     int code;          /* the code behind it, or 0 */
     const char *path;  /* of the request, or "" */
@@ -150,7 +151,7 @@ typedef struct weft_http_options {
     int64_t handler_ns;         /* [503] a whole request, its body and reply too; 0: no limit */
     int64_t drain_ns;           /* what still runs when drained is cancelled after that; 0: 10 s */
     bool drain_on_cancel;       /* a cancel of weft_http_serve's caller begins a drain */
-    weft_http_wrap wrap;        /* NULL: plain */
+    weft_http_wrap wrap;        /* weft_tls_wrap, say; NULL: plain */
     void *wrap_arg;
     void (*log)(void *arg, const weft_http_event *event); /* NULL: nobody is told; must not sleep */
     void *log_arg;
@@ -204,7 +205,7 @@ typedef struct weft_http_client_options {
     size_t header_size_max;   /* of a reply: -EMSGSIZE; 0: 64 KB */
     size_t redirects_max;     /* followed for GET and HEAD; 0: none */
     const char *user_agent;   /* NULL: "weft/" and the version */
-    weft_http_wrap tls;       /* for https: weft_tls offers one; NULL: -WEFT_ENOTSUP */
+    weft_http_wrap tls;       /* for https: weft_tls_wrap; NULL: -WEFT_ENOTSUP */
     void *tls_arg;
 } weft_http_client_options;
 
@@ -238,9 +239,11 @@ typedef struct weft_http_reply {
     size_t body_length;
 } weft_http_reply;
 
-/* Sleeps.  Sends a request and waits for the head of the reply, whatever its status.  A deadline is
- * the scope's.  A connection of the pool that turns out to be dead is replaced by a new one, unless
- * the request is one that must not be sent twice.
+/* Sleeps.  Sends a request and waits for the head of the reply, whatever its status.  All of the
+ * body is written before the reply is read: with a server whose reply has to be taken before it
+ * reads on, both would wait for each other.  A deadline is the scope's.  A connection of the pool
+ * that turns out to be dead is replaced by a new one, unless the request is one that must not be
+ * sent twice.
  *
  * 0                 *ret_reply is to be closed by weft_http_reply_close
  * -WEFT_EINVAL      no such url, method or header
@@ -248,7 +251,7 @@ typedef struct weft_http_reply {
  * -EMSGSIZE         a head too large
  * -ELOOP            too many redirects
  * -EPIPE            the connection ended before the reply
- * -WEFT_ENOTSUP     https without a table for it
+ * -WEFT_ENOTSUP     https, and the client has no `tls`; what that returns is passed on
  * -WEFT_ECANCELED, -WEFT_ENOMEM, what weft_connect returns
  */
 WEFT_API WEFT_MUST_USE int weft_http_fetch(weft_http_client *client, const weft_http_ask *ask,

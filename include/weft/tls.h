@@ -95,6 +95,20 @@ WEFT_API WEFT_MUST_USE int weft_tls_connect(weft_tls *tls, weft_stream *under, c
 WEFT_API WEFT_MUST_USE int weft_tls_accept(weft_tls *tls, weft_stream *under,
                                            weft_stream **ret_stream, const char **ret_why);
 
+/* Sleeps.  Both in one function of the shape that weft/http.h takes, its argument a weft_tls: with
+ * a host it connects, without one it accepts; a weft_tls of the other side panics.  Codes as above.
+ *
+ *     weft_http_options o = {.wrap = weft_tls_wrap, .wrap_arg = server_tls};
+ *     weft_http_client_options c = {.tls = weft_tls_wrap, .tls_arg = client_tls};
+ */
+WEFT_API WEFT_MUST_USE int weft_tls_wrap(void *tls, weft_stream *under, const char *host,
+                                         weft_stream **ret_stream);
+
+/* Never sleeps.  Why the last weft_tls_wrap that failed in this task did: static text; NULL: none
+ * has.  Ask when weft_http_fetch has failed, or in a server's log, told of a "handshake".  (Where
+ * there is no memory to note it: why one before did.) */
+WEFT_API const char *weft_tls_wrap_error(void);
+
 /* ---- of a stream that weft_tls_connect or weft_tls_accept has made; others panic ---- */
 
 /* Never sleeps.  Why a call on it that this task has made failed: static text; NULL: none did, or

@@ -11,14 +11,21 @@
 
 #include <stdlib.h>
 
+bool (*weft__http_alloc_fails)(void);
+
+static bool arena_alloc_fails(void)
+{
+    return weft__http_alloc_fails != NULL && weft__http_alloc_fails();
+}
+
 void *weft__http_alloc_zero(size_t size)
 {
-    return calloc(1, size);
+    return arena_alloc_fails() ? NULL : calloc(1, size);
 }
 
 void *weft__http_grow(void *old, size_t size)
 {
-    return realloc(old, size);
+    return arena_alloc_fails() ? NULL : realloc(old, size);
 }
 
 void weft__http_release(void *p)
@@ -29,7 +36,7 @@ void weft__http_release(void *p)
 static struct http_block *arena_block_new(struct http_arena *arena, size_t size)
 {
     size_t room = weft__max(size, HTTP_ARENA_FIRST - sizeof(struct http_block));
-    struct http_block *block = malloc(sizeof *block + room);
+    struct http_block *block = arena_alloc_fails() ? NULL : malloc(sizeof *block + room);
 
     if (block == NULL)
         return NULL;

@@ -35,4 +35,7 @@ void *weft__http_alloc_zero(size_t size);
 void *weft__http_grow(void *old, size_t size);
 void weft__http_release(void *p);
 
+/* For tests: asked at each allocation whether it should fail.  NULL: none does. */
+extern bool (*weft__http_alloc_fails)(void);
+
 #endif

@@ -325,6 +325,9 @@ static int epoll_begin(struct weft__thread *self, struct weft__io_op *op)
     if (!epoll_is_drained(entry, op) && epoll_attempt(entry, op, &op->result)) {
         return 1;
     }
+    if (WEFT_UNLIKELY(a_load(&weft__forked, relaxed))) {
+        return -WEFT_ESHUTDOWN; /* what is registered here is the parent's */
+    }
     struct epoll_part *part = entry->home;
     struct epoll_state *state = epoll_state_of(self->task->runtime);
     int rc = part ? 0 : epoll_part_of(self, state, &part);

@@ -119,9 +119,11 @@ static ssize_t file_hop(struct file_call *call)
 /* Does the driver carry files?  Starts it, if need be. */
 static bool file_rides(void)
 {
-    struct weft__runtime *rt = weft__self()->task->runtime;
+    struct weft__thread *self = weft__enter();
+    struct weft__runtime *rt = self->task->runtime;
     int code;
     struct weft__io *io = rt ? weft__io_of(rt, &code) : NULL;
+    weft__leave(self);
     return io && (io->driver->codes & FILE_CODES) == FILE_CODES;
 }
 

@@ -250,7 +250,6 @@ static ssize_t op_once(struct weft__thread **self, struct weft__io *io, struct w
 
 static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op)
 {
-    op->is_again = false;
     for (;;) {
         bool asked = false;
         ssize_t result = op_once(self, io, op, &asked);
@@ -266,7 +265,6 @@ static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct we
         }
         /* Nobody asked: a signal, the thread that had begun it is gone, or it began while its
          * descriptor was being closed.  It did not happen. */
-        op->is_again = true;
     }
 }
 

@@ -61,7 +61,6 @@ struct weft__io_op {
     bool is_closed;          /* its descriptor was closed under it */
     bool is_canceled;        /* the driver has been told; it is told once */
     bool is_in_close;        /* queued while its descriptor was being closed */
-    bool is_again;           /* it had begun, and ended by itself without having happened */
     struct weft__fd *entry;
     struct weft__list in_fd; /* under the entry's lock: its direction's queue */
     /* the driver's own */

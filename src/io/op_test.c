@@ -1,14 +1,23 @@
-/* op_test.c - what happens to an operation between its end and its caller's return, and around a
- * close: moments that no driver has to itself.
+/* op_test.c - operations at moments that no driver has to itself: between their end and their
+ * caller's return, in the middle of a close, after a number has changed hands, in a forked child.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "io/driver_probe.h"
 #include "tests/test.h"
+#include "weft/err.h"
+#include "weft/run.h"
 
 /* ---- the next one ends as it begins ---- */
 
@@ -53,6 +62,167 @@ IO_TEST(op_close_of_one_that_ended_as_it_began)
     EXPECT_EQ(sends.first, 1);
     EXPECT(sends.second == 1 || sends.second == -EBADF);
     EXPECT_EQ(weft_close(sends.fds[0]), 0);
+}
+
+/* ---- numbers that others use again ---- */
+
+enum { AGAIN_SENDERS = 4, AGAIN_LETTERS = 200 };
+
+static int again_send_letters(void *arg)
+{
+    const int *fd = *(int **)arg;
+    for (int i = 0; i < AGAIN_LETTERS; i++) {
+        EXPECT_EQ(weft_send(*fd, &i, sizeof i, 0), sizeof i);
+    }
+    return 0;
+}
+
+/* Sends, in vain: so it is known what type of socket it is. */
+static void again_wait_for_room(int fd)
+{
+    static char much[4096];
+    weft_scope scope;
+    while (send(fd, much, sizeof much, MSG_DONTWAIT) > 0) {
+    }
+    weft_scope_open(&scope);
+    weft_scope_deadline(&scope, weft_after(WEFT_MS));
+    EXPECT_EQ(weft_send(fd, much, 1, 0), -WEFT_ECANCELED);
+    (void)weft_scope_close(&scope);
+}
+
+/* All but [0] send to that, which has room for a few letters; in a pair they would be bounded by
+ * bytes. */
+static void again_mailbox(int ret_fds[AGAIN_SENDERS + 1])
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX}; /* the kernel gives it a name */
+    socklen_t size = sizeof name;
+    for (int i = 0; i <= AGAIN_SENDERS; i++) {
+        ret_fds[i] = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        EXPECT(ret_fds[i] >= 0);
+    }
+    EXPECT_EQ(bind(ret_fds[0], (struct sockaddr *)&name, sizeof name.sun_family), 0);
+    EXPECT_EQ(getsockname(ret_fds[0], (struct sockaddr *)&name, &size), 0);
+    for (int i = 1; i <= AGAIN_SENDERS; i++) {
+        EXPECT_EQ(connect(ret_fds[i], (struct sockaddr *)&name, size), 0);
+    }
+}
+
+/* Streams are waited for and closed behind our back; then their numbers are of a socket whose
+ * letters go whole or not at all.  Who has waited for room may find that another was faster. */
+IO_TEST_KERNEL(op_letters_where_streams_were)
+{
+    int streams[2], letters[AGAIN_SENDERS + 1], fds[AGAIN_SENDERS], got;
+    weft_scope scope;
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, streams), 0);
+    for (int i = 0; i < AGAIN_SENDERS; i++) {
+        fds[i] = dup(streams[1]);
+        EXPECT(fds[i] >= 0);
+        again_wait_for_room(fds[i]);
+    }
+    again_mailbox(letters);
+    weft_scope_open(&scope);
+    for (int i = 0; i < AGAIN_SENDERS; i++) {
+        int *fd = &fds[i];
+        EXPECT_EQ(dup2(letters[i + 1], *fd), *fd);
+        EXPECT_EQ(weft_go(&scope, again_send_letters, &fd), 0);
+    }
+    for (int n = 0; n < AGAIN_SENDERS * AGAIN_LETTERS; n++) {
+        EXPECT_EQ(weft_recv(letters[0], &got, sizeof got, 0), sizeof got);
+        if (n % 16 == 0) {
+            EXPECT_EQ(weft_yield(), 0);
+        }
+    }
+    EXPECT_EQ(weft_scope_close(&scope), 0);
+    for (int i = 0; i < AGAIN_SENDERS; i++) {
+        close(fds[i]);
+    }
+    for (int i = 0; i <= AGAIN_SENDERS; i++) {
+        close(letters[i]);
+    }
+    close(streams[0]);
+    close(streams[1]);
+}
+
+/* ---- forks ---- */
+
+static int fork_recv(void *arg)
+{
+    const int *fd = *(int **)arg;
+    char byte;
+    EXPECT_EQ(weft_recv(*fd, &byte, 1, 0), 1);
+    return 0;
+}
+
+/* The child's operation must not change what the parent's driver knows of the same descriptor. */
+static int fork_body(void *arg)
+{
+    int fds[2], status, *fd = &fds[1];
+    weft_scope scope;
+    (void)arg;
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, fork_recv, &fd), 0);
+    EXPECT_EQ(weft_sleep(2 * WEFT_MS), 0);
+    pid_t pid = fork();
+    EXPECT(pid >= 0);
+    if (pid == 0) {
+        int rc = weft_wait_fd(fds[1], WEFT_FD_READ);
+        _exit(rc == -WEFT_ESHUTDOWN ? 0 : 1);
+    }
+    EXPECT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    EXPECT_EQ(send(fds[0], "x", 1, 0), 1);
+    EXPECT_EQ(weft_scope_close(&scope), 0);
+    close(fds[0]);
+    close(fds[1]);
+    return 0;
+}
+
+TEST(op_of_a_forked_child_leaves_the_parents_alone) /* T58 */
+{
+    weft_options options = {.workers = 1, .io = WEFT_IO_EPOLL, .quiet = true};
+    unsetenv("WEFT_IO");
+    EXPECT_EQ(weft_run_with(fork_body, NULL, &options), 0);
+}
+
+/* ---- plain threads and signals ---- */
+
+enum { SIGNAL_TIMES = 200 };
+
+struct signal_pair {
+    int fds[2];
+    pthread_t reader;
+};
+
+static void signal_nothing(int signo)
+{
+    (void)signo;
+}
+
+static void *signal_often(void *arg)
+{
+    struct signal_pair *pair = arg;
+    for (int i = 0; i < SIGNAL_TIMES; i++) {
+        EXPECT_EQ(pthread_kill(pair->reader, SIGUSR1), 0);
+        sched_yield();
+    }
+    EXPECT_EQ(send(pair->fds[0], "x", 1, 0), 1);
+    return NULL;
+}
+
+TEST(op_of_a_plain_thread_outlasts_signals)
+{
+    struct sigaction act = {.sa_handler = signal_nothing, .sa_flags = SA_RESTART};
+    struct signal_pair pair = {.reader = pthread_self()};
+    pthread_t thread;
+    char byte;
+    EXPECT_EQ(sigaction(SIGUSR1, &act, NULL), 0);
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.fds), 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, signal_often, &pair), 0);
+    EXPECT_EQ(weft_recv(pair.fds[1], &byte, 1, 0), 1);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    close(pair.fds[0]);
+    close(pair.fds[1]);
 }
 
 /* ---- one that begins while the descriptor is being closed ---- */

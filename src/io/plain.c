@@ -68,7 +68,7 @@ ssize_t weft__io_plain(struct weft__io_op *op)
         }
         struct pollfd what = {.fd = op->fd, .events = plain_events(op)};
         int rc = weft__sys_poll(&what, 1, -1);
-        if (rc < 0) {
+        if (rc < 0 && rc != -EINTR) { /* which no call of ours tells */
             return rc;
         }
     }

@@ -317,6 +317,7 @@ static size_t uring_take(struct uring_part *part, struct uring_done *ret)
     uint32_t there = a_load(ring->cq_tail, acquire) - head; /* pairs with the kernel's release */
     uint32_t taken = weft__min(there, (uint32_t)URING_BATCH);
     size_t n = 0;
+    weft__san_acquire(&uring_order); /* after the tail: for all that has completed had begun */
     for (uint32_t i = 0; i < taken; i++) {
         uring_prefetch_op(&ring->cqes[(head + i + URING_AHEAD) & (ring->cq_size - 1)]);
         n += uring_judge(part, &ring->cqes[(head + i) & (ring->cq_size - 1)], &ret[n]);
@@ -350,7 +351,6 @@ static size_t uring_deliver(struct uring_part *part, bool is_home)
         if (WEFT_UNLIKELY(must_rouse)) {
             weft__sys_eventfd_raise(part->eventfd);
         }
-        weft__san_acquire(&uring_order);
         for (size_t k = 0; k < n; k++) {
             if (k + 1 < n) {
                 uring_prefetch_task(&done[k + 1]);
@@ -500,6 +500,9 @@ static enum uring_end uring_take_back(struct uring_part *part, struct weft__io_o
     enum uring_end end = URING_GONE;
     struct io_uring_sqe *sqe;
     bool has_lock = uring_lock(part, is_home);
+    /* Asked before the ring is looked at: who was entering may have submitted it since that look.
+     * Pairs with uring_submit. */
+    bool nobody_submits = a_load(&part->entering, acquire) == 0;
     if (op->round != 0) {
         *ret = (struct uring_target){uring_data(op), op->word};
         end = URING_SUBMITTED;
@@ -508,7 +511,7 @@ static enum uring_end uring_take_back(struct uring_part *part, struct weft__io_o
             end = URING_TAKEN;
         } else if ((sqe = uring_find_unsubmitted(part, op)) != NULL) {
             end = URING_WRITTEN;
-            if (a_load(&part->entering, acquire) == 0) { /* pairs with uring_submit */
+            if (nobody_submits) {
                 uring_make_nothing(sqe);
                 end = URING_TAKEN;
             }

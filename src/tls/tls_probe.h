@@ -237,7 +237,7 @@ static inline void probe_ends_expect_good(const struct probe_ends *e)
     }
 }
 
-static inline int probe_close(void *arg)
+static inline int probe_end_close(void *arg)
 {
     return weft_stream_close(*(weft_stream **)arg);
 }
@@ -247,8 +247,8 @@ static inline void probe_ends_close(struct probe_ends *e)
 {
     weft_scope scope;
     weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, probe_close, &e->client), 0);
-    EXPECT_EQ(weft_go(&scope, probe_close, &e->server), 0);
+    EXPECT_EQ(weft_go(&scope, probe_end_close, &e->client), 0);
+    EXPECT_EQ(weft_go(&scope, probe_end_close, &e->server), 0);
     EXPECT_EQ(weft_scope_close(&scope), 0);
 }
 

@@ -146,10 +146,28 @@ static int use_future(void)
     return rc;
 }
 
+static int use_streams(void)
+{
+    weft_stream *ends[2];
+    char *line;
+    int rc = weft_stream_pair(0, ends);
+
+    if (rc < 0)
+        return rc;
+    rc = weft_stream_print(ends[0], "hello\n");
+    if (rc == 0)
+        rc = weft_stream_flush(ends[0]);
+    if (rc == 0 && weft_stream_line(ends[1], &line) >= 0)
+        printf("%s\n", line);
+    weft_stream_close(ends[0]);
+    weft_stream_close(ends[1]);
+    return rc;
+}
+
 static int app(void *arg)
 {
     int (*const parts[])(void) = {fetch_three, first_of_two, use_locks, use_queue, use_timeout,
-                                  use_plan, use_future};
+                                  use_plan, use_future, use_streams};
     int rc = 0;
 
     (void)arg;

@@ -89,6 +89,33 @@ static int use_context(void)
     return stop ? 0 : -EPROTO;
 }
 
+static int talk_over_a_socket(void)
+{
+    weft_stream *server;
+    weft_scope soon;
+    char *line;
+
+    int listener = weft_listen("127.0.0.1:0", NULL);
+    weft_addr here;
+    int rc = listener < 0 ? listener : weft_sock_here(listener, &here);
+    if (rc < 0)
+        return rc;
+    weft_scope_open(&soon);
+    weft_scope_deadline(&soon, weft_after(2 * WEFT_SECOND));
+    rc = weft_stream_fd(weft_connect_addr(&here), &server);
+    if (rc == 0) {
+        int fd = weft_accept(listener, NULL);
+        rc = fd < 0 ? fd : weft_write_all(fd, "hello\n", 6, NULL);
+        if (rc == 0 && weft_stream_line(server, &line) >= 0)
+            printf("%s\n", line);
+        weft_close(fd);
+        weft_stream_close(server);
+    }
+    weft_close(listener);
+    int late = weft_scope_close(&soon);
+    return rc < 0 ? rc : late;
+}
+
 static int on_a_thread(void)
 {
     weft_scope scope;
@@ -123,7 +150,7 @@ static int app(void *arg)
     printf("%d\n", sum);
     if (rc == 0 && (rc = closed) == 0 && (rc = use_locks()) == 0 &&
         (rc = use_select(squares, squares)) == 0 && (rc = use_ticker()) == 0 &&
-        (rc = use_context()) == 0)
+        (rc = use_context()) == 0 && (rc = talk_over_a_socket()) == 0)
         rc = on_a_thread();
     weft_chan_free(jobs);
     weft_chan_free(squares);

@@ -46,7 +46,7 @@ static int send_after(void *arg)
     return rc == 0 ? weft_chan_send(s->to, &s->value) : rc;
 }
 
-static int listen(weft_chan *news, weft_chan *orders)
+static int attend(weft_chan *news, weft_chan *orders)
 {
     int paper, order;
 
@@ -82,7 +82,7 @@ static int selecting(void)
         weft_scope_open(&scope);
         weft_go(&scope, send_after, &first);
         weft_go(&scope, send_after, &second);
-        rc = listen(news, orders);
+        rc = attend(news, orders);
         int closed = weft_scope_close(&scope);
         rc = rc < 0 ? rc : closed;
     }

@@ -1,0 +1,88 @@
+#!/bin/sh
+# example_fetch.sh - examples/fetch.c loads files from nginx, tells what fails, leaves no half file.
+#
+#   example_fetch.sh BUILD_DIR SOURCE_DIR
+#
+# SPDX-License-Identifier: MIT
+. "$2/tests/serving.inc"
+[ -x "$examples/fetch" ] || { echo "no examples/fetch"; exit 77; }
+export PATH="$PATH:/usr/sbin"
+needs nginx curl python3
+
+mkdir "$tmp/web" "$tmp/here"
+head -c 5000000 /dev/urandom > "$tmp/web/large"
+for i in 1 2 3 4 5 6 7 8; do
+    head -c $((i * 1000)) /dev/urandom > "$tmp/web/small$i"
+done
+: > "$tmp/web/empty"
+port=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+cat > "$tmp/nginx.conf" <<END
+daemon off;
+master_process off;
+pid $tmp/nginx.pid;
+error_log $tmp/nginx.log;
+events {}
+http {
+    access_log off;
+    client_body_temp_path $tmp;
+    proxy_temp_path $tmp;
+    fastcgi_temp_path $tmp;
+    uwsgi_temp_path $tmp;
+    scgi_temp_path $tmp;
+    server {
+        listen 127.0.0.1:$port;
+        root $tmp/web;
+        location /slow/ { alias $tmp/web/; limit_rate 100k; }
+        location /moved { return 302 /small1; }
+    }
+}
+END
+keep nginx -e "$tmp/nginx.log" -c "$tmp/nginx.conf"
+io=nginx
+await curl -s "http://127.0.0.1:$port/empty"
+
+web=http://127.0.0.1:$port
+cd "$tmp/here"
+for io in $(backends); do
+    export WEFT_IO=$io
+    "$examples/fetch" $web/large $web/small1 $web/small2 $web/small3 $web/small4 $web/small5 \
+        $web/small6 $web/small7 $web/small8 $web/empty $web/moved > "$tmp/said"
+    for name in large small1 small2 small3 small4 small5 small6 small7 small8 empty; do
+        cmp "$name" "$tmp/web/$name"
+        grep -qx "$name: $(wc -c < "$name") bytes" "$tmp/said"
+    done
+    cmp moved "$tmp/web/small1"
+    rm -f -- *
+
+    # One fails, one is there already, the others come.
+    : > small3
+    status=0
+    "$examples/fetch" $web/none $web/small2 $web/small3 http://127.0.0.1:1/ > "$tmp/said" ||
+        status=$?
+    expect $status 1
+    sed 's/: E[A-Z]*: .*/: no/' "$tmp/said" > "$tmp/short"
+    diff "$tmp/short" - <<END
+none: 404 Not Found
+small2: 2000 bytes
+small3: no
+index.html: no
+END
+    rm -f -- *
+
+    # Too late: nothing is left.
+    status=0
+    "$examples/fetch" -s 0.5 $web/slow/large $web/small1 > "$tmp/said" || status=$?
+    expect $status 1
+    grep -q '^large: ECANCELED' "$tmp/said"
+    expect "$(ls)" small1
+    rm -f -- *
+
+    # On a terminal: bars, which are full at the end.
+    python3 -c 'import pty, sys
+sys.exit(pty.spawn(sys.argv[1:]) != 0)' "$examples/fetch" $web/large > "$tmp/said" < /dev/null
+    grep -q 'large  *\[##############################\] 4882 KB' "$tmp/said"
+    rm -f -- *
+done
