@@ -361,8 +361,9 @@ static void play_records(struct soak_world *world, struct weft__rng *rng)
         soak_go(world, rng, &scope, i < writers ? records_write_run : records_read_run, &side,
                 sizeof side);
     }
-    bool cut = soak_close(&scope);
-    SOAK(cut || a_load(&records.got, relaxed) == a_load(&records.sent, relaxed));
+    (void)soak_close(&scope);
+    /* Cut short or not: a reader that finds nothing may be told the end for a shutdown that came
+     * just after the last record, which is still there then (Linux 6.18, unix_dgram_recvmsg). */
     while ((n = recv(records.fds[0], &number, sizeof number, MSG_DONTWAIT)) > 0) {
         a_add(&records.got, 1, relaxed);
         a_add(&records.got_sum, number, relaxed);
