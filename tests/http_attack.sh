@@ -9,7 +9,7 @@
 # SPDX-License-Identifier: MIT
 set -eu
 program=$1/examples/http_hello
-seconds=${3:-20}
+seconds=${3:-6}
 [ -x "$program" ] || { echo "no $program"; exit 77; }
 command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 tmp=$(mktemp -d)

@@ -14,6 +14,7 @@ enum { CLIENTS = 20 };
 struct member {
     weft_scope *scope;
     int number, fd;
+    char name[64]; /* deferred calls come when the task's function has returned: not on its stack */
 };
 
 static weft_addr addr;
@@ -27,9 +28,10 @@ static void remove_it(void *name)
     weft_scope_close(&shielded);
 }
 
-static int make_it(char *name, size_t size, const char *what, int number)
+static int make_it(struct member *m, const char *what, int number)
 {
-    snprintf(name, size, "files/%s.%d", what, number);
+    char *name = m->name;
+    snprintf(name, sizeof m->name, "files/%s.%d", what, number);
     int fd = weft_open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (fd < 0)
         return fd;
@@ -56,8 +58,7 @@ static int copy(int from, int to)
 static int serve(void *arg)
 {
     struct member *m = arg;
-    char name[64];
-    int file = make_it(name, sizeof name, "served", m->fd), rc = file;
+    int file = make_it(m, "served", m->fd), rc = file;
     if (file >= 0) {
         rc = copy(m->fd, file);
         weft_close(file);
@@ -69,8 +70,8 @@ static int serve(void *arg)
 static int client(void *arg)
 {
     struct member *m = arg;
-    char name[64], buffer[5000] = "";
-    int file = make_it(name, sizeof name, "asked", m->number);
+    char buffer[5000] = "";
+    int file = make_it(m, "asked", m->number);
     if (file < 0)
         return file;
     int fd = weft_connect_addr(&addr), rc = fd;
@@ -89,9 +90,7 @@ static int client(void *arg)
 
 static int idle(void *arg)
 {
-    char name[64];
-    int file = make_it(name, sizeof name, "idle", 0);
-    (void)arg;
+    int file = make_it(arg, "idle", 0);
     if (file < 0)
         return file;
     weft_close(file);
@@ -112,13 +111,13 @@ static int app(void *arg)
     if (rc < 0 || listener < 0 || (rc = weft_sock_here(listener, &addr)) < 0)
         return rc < 0 ? rc : listener;
     weft_scope_open(&scope);
-    rc = weft_go(&scope, idle, NULL);
+    rc = weft_go(&scope, idle, &(struct member){.scope = &scope});
     for (int i = 0; i < CLIENTS && rc == 0; i++) {
-        struct member m = {&scope, i, -1};
+        struct member m = {&scope, i, -1, ""};
         rc = weft_go_with(&scope, client, &m, sizeof m, NULL);
     }
     while (rc == 0 && (fd = weft_accept(listener, NULL)) >= 0) {
-        struct member m = {&scope, 0, fd};
+        struct member m = {&scope, 0, fd, ""};
         rc = weft_go_with(&scope, serve, &m, sizeof m, NULL);
         if (rc != 0)
             weft_close(fd);

@@ -198,11 +198,19 @@ static bool main_is_steerable(const struct test_record *test)
            test->panics_with == NULL;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAIN_IS_SLOW true
+#else
+#define MAIN_IS_SLOW false
+#endif
+
 static void main_add_back_ends(const struct test_record *test)
 {
     for (unsigned i = 1; i < BACK_ENDS; i++) {
         if (i != BACK_END_SIM) {
-            main_add(test, TEST_ON(i, 1));
+            if (!MAIN_IS_SLOW || main_is_night) { /* by day the other builds have one worker */
+                main_add(test, TEST_ON(i, 1));
+            }
             main_add(test, TEST_ON(i, 4));
         } else if (!test->not_simulated) {
             main_add(test, TEST_ON(i, 1));

@@ -55,7 +55,7 @@ CASES = [
     ("include", "src/chan/chan.c", c("chan.c", '#include "tests/test.h"\n')),
     ("include", "src/chan/chan_test.c", c("chan_test.c", '#include "io/fd.h"\n')),
     ("include", "tools/main.c", c("main.c", '#include "base/base.h"\n')),
-    ("include", "src/tls/tls.c", c("tls.c", '#include "base/base.h"\n')),
+    ("include", "src/tls/tls.c", c("tls.c", '#include "core/core.h"\n')),
     ("include", "src/tls/tls.c", c("tls.c", '#include "http/http.h"\n')),
     ("include", "include/weft.h", c("weft.h", '#include "base/base.h"\n')),
     ("door", "src/chan/chan.c", c("chan.c", "#include <stdatomic.h>\n")),

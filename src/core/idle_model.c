@@ -339,6 +339,7 @@ static const struct model models[] = {
 #define PLAIN  "what it guards is plain memory"
 
 static const struct model_spared spared[] = {
+    {"weft__poll_at", "&w->polled", "acquire -> relaxed", "no driver is played here"},
     {"model_lock_take", "&l->word", "acquire -> relaxed", PLAIN},
     {"model_lock_drop", "&l->word", "release -> relaxed", PLAIN},
     {"idle_wait_for_call", "&w->call", "acquire -> relaxed", PLAIN},

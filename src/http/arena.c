@@ -11,11 +11,12 @@
 
 #include <stdlib.h>
 
-bool (*weft__http_alloc_fails)(void);
+ATOMIC(weft__http_alloc_fn *) weft__http_alloc_fails;
 
 static bool arena_alloc_fails(void)
 {
-    return weft__http_alloc_fails != NULL && weft__http_alloc_fails();
+    weft__http_alloc_fn *fails = a_load(&weft__http_alloc_fails, acquire);
+    return fails != NULL && fails();
 }
 
 void *weft__http_alloc_zero(size_t size)

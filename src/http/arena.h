@@ -5,6 +5,7 @@
 #ifndef WEFT_HTTP_ARENA_H
 #define WEFT_HTTP_ARENA_H
 
+#include "base/atomic.h"
 #include "base/base.h"
 
 #define HTTP_ARENA_FIRST ((size_t)4096) /* the block that is kept; holds the usual request */
@@ -36,6 +37,7 @@ void *weft__http_grow(void *old, size_t size);
 void weft__http_release(void *p);
 
 /* For tests: asked at each allocation whether it should fail.  NULL: none does. */
-extern bool (*weft__http_alloc_fails)(void);
+typedef bool weft__http_alloc_fn(void);
+extern ATOMIC(weft__http_alloc_fn *) weft__http_alloc_fails;
 
 #endif

@@ -16,13 +16,13 @@ static bool fault_is_now(void)
 static void fault_begin(int64_t nth)
 {
     a_store(&fault_left, nth, relaxed);
-    weft__http_alloc_fails = fault_is_now;
+    a_store(&weft__http_alloc_fails, fault_is_now, release);
 }
 
 /* True: it came to that. */
 static bool fault_end(void)
 {
-    weft__http_alloc_fails = NULL;
+    a_store(&weft__http_alloc_fails, NULL, release);
     return a_load(&fault_left, relaxed) <= 0;
 }
 
