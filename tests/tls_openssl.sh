@@ -26,10 +26,15 @@ static int client(void *arg)
     const char *why = "no connection";
     weft_tls_options o = {.ca_file = words[3], .alpn = words[4][0] ? words[4] : NULL};
     int rc = weft_tls_client(&o, &tls, &why);
-    rc = rc < 0 ? rc : weft_stream_fd(weft_connect(words[1], NULL), &stream);
+    if (rc < 0) {
+        printf("failed: %s\n", why);
+        return 0;
+    }
+    rc = weft_stream_fd(weft_connect(words[1], NULL), &stream);
     rc = rc < 0 ? rc : weft_tls_connect(tls, stream, words[2], &stream, &why);
     if (rc < 0) {
         printf("failed: %s\n", why);
+        weft_tls_free(tls);
         return 0;
     }
     const char *alpn = weft_tls_alpn(stream);

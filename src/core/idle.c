@@ -319,11 +319,25 @@ bool weft__idle_has_listened(struct weft__runtime *rt)
     return has;
 }
 
-/* The whole time has passed, and nobody but the caller has got up since `era`. */
-static void idle_note_listened(struct weft__idle *idle, uint64_t era)
+/* Something has come for a sleeper that has not got up yet, perhaps for want of a CPU. */
+static bool idle_has_news(struct weft__runtime *rt)
 {
+    for (size_t i = 0; i < rt->worker_count; i++) {
+        const struct weft__poll *poll = weft__poll_at(&rt->workers[i]);
+        if (poll && poll->has_news(&rt->workers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The whole time has passed, and nobody but the caller has got up since `era`, or is about to. */
+static void idle_note_listened(struct weft__runtime *rt, uint64_t era)
+{
+    struct weft__idle *idle = &rt->idle;
+    bool has_news = idle_has_news(rt); /* first: who has taken its news has got up by then */
     lock_take(&idle->lock);
-    if (idle->era == era + 1) {
+    if (!has_news && idle->era == era + 1) {
         idle->listened = idle->era;
     }
     lock_drop(&idle->lock);
@@ -347,7 +361,7 @@ static void idle_wait_for_call(struct weft__worker *w, enum weft__quiet quiet)
         bool may_look = is_time || (w->rests_in_poll && a_load(&w->call, relaxed) == 0);
         if (may_look && idle_withdraw(w)) {
             if (is_time && era) {
-                idle_note_listened(idle, era);
+                idle_note_listened(rt, era);
             }
             break;
         }

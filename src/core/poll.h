@@ -23,7 +23,7 @@ struct weft__poll {
     bool (*turn)(struct weft__worker *w, bool is_last);
 
     /* Never sleeps.  By any thread: is there anything at this seat that its sitter should have
-     * handed on or delivered?  A hint. */
+     * handed on or delivered, or, asleep, will once it has a CPU?  A hint. */
     bool (*has_news)(struct weft__worker *w);
 
     /* Never sleeps.  By any other thread of the run, of several workers: delivers what has

@@ -266,8 +266,7 @@ static void watch_fire_late_timers(struct weft__runtime *rt)
 static bool watch_help(struct weft__runtime *rt, struct weft__worker *w)
 {
     const struct weft__poll *poll = weft__poll_at(w);
-    if (!poll || !poll->has_news || watch_has_moved(w) || watch_all_asleep(rt) ||
-        !poll->has_news(w)) {
+    if (!poll || watch_has_moved(w) || watch_all_asleep(rt) || !poll->has_news(w)) {
         return false;
     }
     if (rt->worker_count > 1) {

@@ -82,6 +82,14 @@ WEFT_UNUSED static weft_http_counts probe_counts(const struct probe_server *p)
     return counts;
 }
 
+/* Until the server has accepted, and read, so many. */
+WEFT_UNUSED static void probe_reaches(const struct probe_server *p, uint64_t connections,
+                                      uint64_t requests)
+{
+    while (probe_counts(p).connections < connections || probe_counts(p).requests < requests)
+        EXPECT_EQ(weft_sleep(10 * WEFT_MS), 0);
+}
+
 /* A connection that has sent these bytes. */
 WEFT_UNUSED static int probe_send(const struct probe_server *p, const char *text)
 {

@@ -225,7 +225,7 @@ IO_TEST(serve_drains)
     probe_await(idle, "slept");
     int busy = probe_send(&p, "GET /123 HTTP/1.1\r\nHost: a\r\n\r\n"
                               "GET /x HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    probe_reaches(&p, 3, 2);
     weft_http_drain(p.server);
     EXPECT(probe_rest(busy, text, sizeof text) > 0);
     EXPECT(strstr(text, "slept") != NULL);
@@ -242,7 +242,7 @@ IO_TEST(serve_drains_so_long_and_no_longer)
 
     probe_open(&p, serve_slowly, NULL, &(weft_http_options){.drain_ns = WEFT_SECOND});
     int busy = probe_send(&p, "GET /12345678 HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    probe_reaches(&p, 1, 1);
     weft_http_drain(p.server);
     EXPECT_EQ(probe_rest(busy, text, sizeof text), 0);
     probe_close(&p, -WEFT_ETIMEDOUT);
@@ -255,7 +255,7 @@ IO_TEST(serve_ends_when_cancelled)
 
     probe_open(&p, serve_slowly, NULL, NULL);
     int busy = probe_send(&p, "GET /12345678 HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    probe_reaches(&p, 1, 1);
     weft_scope_cancel(&p.scope);
     EXPECT_EQ(probe_rest(busy, text, sizeof text), 0);
     EXPECT_EQ(weft_sleep(WEFT_SECOND), 0); /* it has ended before it is told to drain, too */
@@ -269,7 +269,7 @@ IO_TEST(serve_drains_when_cancelled_if_so_asked)
 
     probe_open(&p, serve_slowly, NULL, &(weft_http_options){.drain_on_cancel = true});
     int busy = probe_send(&p, "GET /123 HTTP/1.1\r\nHost: a\r\n\r\n");
-    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    probe_reaches(&p, 1, 1);
     weft_scope_cancel(&p.scope);
     EXPECT(probe_rest(busy, text, sizeof text) > 0);
     EXPECT(strstr(text, "slept") != NULL);

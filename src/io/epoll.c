@@ -495,8 +495,7 @@ static bool epoll_has_news(struct weft__worker *w)
 {
     struct epoll_part *part = a_load(&w->polled, acquire); /* pairs with epoll_part_make */
     struct pollfd asked = {.fd = part->epoll, .events = POLLIN};
-    return epoll_has_kept(part) ||
-           (!a_load(&part->waits, relaxed) && weft__sys_poll(&asked, 1, 0) > 0);
+    return epoll_has_kept(part) || weft__sys_poll(&asked, 1, 0) > 0;
 }
 
 static bool epoll_help(struct weft__worker *w)

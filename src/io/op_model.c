@@ -22,6 +22,7 @@
 
 static struct weft__thread caller_thread;
 static struct weft__task task;
+static struct weft__task gone; /* what the caller's frame names once it is gone: sleeps never */
 static struct weft__runtime runtime;
 static struct weft__fd entry;
 static struct weft__io io;
@@ -189,7 +190,7 @@ static void caller(void)
     came_to = op_once(&self, &io, &op, &was_asked);
     model_assert(a_load(&payload, relaxed) == 7);
     has_returned = true;
-    op.task = NULL; /* the frame is gone: who completes now falls over this, or over the state */
+    op.task = &gone; /* the frame is gone: who completes now loses its claim, and then meets the state */
     a_store(&op.state, OP_DONE, relaxed);
     a_store(&settle_now, SETTLER_DONE, release);
 }
@@ -273,7 +274,7 @@ static void caller_walks_away(void)
     (void)weft__park(&self, &(struct weft__parking){.kind = op.kind});
     came_to = 7;
     has_returned = true;
-    op.task = NULL;
+    op.task = &gone;
     a_store(&op.state, OP_DONE, relaxed);
     a_store(&settle_now, SETTLER_DONE, release);
 }

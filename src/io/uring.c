@@ -560,10 +560,17 @@ static bool uring_turn(struct weft__worker *w, bool is_last)
     return uring_deliver(part, true) > 0;
 }
 
+static bool uring_has_for_others(const struct uring_part *part)
+{
+    return uring_has_completed(part) || uring_has_overflow(part) || uring_unsubmitted(part) != 0;
+}
+
+/* Also what only the thread that began it can complete, and will once it has a CPU. */
 static bool uring_has_news(struct weft__worker *w)
 {
-    struct uring_part *part = a_load(&w->polled, acquire);
-    return uring_has_completed(part) || uring_has_overflow(part) || uring_unsubmitted(part) != 0;
+    const struct uring_part *part = a_load(&w->polled, acquire);
+    return uring_has_for_others(part) ||
+           (a_load(part->ring.sq_flags, relaxed) & IORING_SQ_TASKRUN) != 0;
 }
 
 /* Whoever switches comes by at its own ring soon, and many requests at once. */
@@ -571,7 +578,7 @@ static bool uring_help(struct weft__worker *w)
 {
     struct uring_part *part = a_load(&w->polled, acquire);
     uint64_t epoch = weft__stat_read(&w->epoch);
-    if (!uring_has_news(w)) {
+    if (!uring_has_for_others(part)) {
         return false;
     }
     for (unsigned i = 0; i < URING_HELP_SPINS; i++) {
