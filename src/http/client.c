@@ -150,7 +150,7 @@ static int client_read_head(struct client_reply *r, const struct client_ask *a)
             rc = weft__http_head_reply(&r->arena, text, size, strcmp(a->method, "HEAD") == 0,
                                        &r->head);
         if (rc > 0)
-            return rc == 500 ? -WEFT_ENOMEM : rc == 400 ? -EBADMSG : -EMSGSIZE;
+            return rc == 503 ? -WEFT_ENOMEM : rc == 400 ? -EBADMSG : -EMSGSIZE;
         if (rc < 0)
             return rc;
         if (r->head.status >= 200)

@@ -114,7 +114,7 @@ int weft__http_head_take(weft_stream *stream, struct http_arena *arena,
         ssize_t end = before == 0 ? weft__http_head_find(&scan, all, size, limits) : 0;
         if (before > 0 || end == 0) { /* nearly always all of it has come at once */
             if (!head_append(arena, &pieces, data, (size_t)n))
-                return 500;
+                return 503;
             all = pieces.text;
         }
         if (before > 0)
@@ -126,7 +126,7 @@ int weft__http_head_take(weft_stream *stream, struct http_arena *arena,
             *ret_size = (size_t)end - scan.skip;
             *ret_text = before > 0 ? pieces.text + scan.skip
                                    : weft__http_take_copy(arena, all + scan.skip, *ret_size);
-            return *ret_text != NULL ? 0 : 500;
+            return *ret_text != NULL ? 0 : 503;
         }
     }
 }
@@ -229,7 +229,7 @@ static int head_parse_text(struct http_arena *arena, char *text, size_t size, ll
     *parse = (struct head_parse){.count_max = head_count_lines(text, size) - 2};
     parse->headers = weft__http_take(arena, parse->count_max * sizeof *parse->headers);
     if (parse->headers == NULL)
-        return 500;
+        return 503;
     llhttp_init(parser, type, &head_settings);
     parser->data = parse;
     llhttp_errno_t code = llhttp_execute(parser, text, size);
@@ -395,7 +395,7 @@ int weft__http_head_reply(struct http_arena *arena, char *text, size_t size, boo
     int rc = head_parse_text(arena, text, size, HTTP_RESPONSE, &parser, &parse);
 
     if (rc != 0)
-        return rc == 500 ? 500 : 400;
+        return rc == 503 ? 503 : 400;
     if (parser.http_major != 1 || parser.http_minor > 1 || parser.status_code < 100)
         return 400;
     *ret = (struct http_head){.status = parser.status_code,

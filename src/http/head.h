@@ -47,7 +47,7 @@ struct http_head {
 };
 
 /* text[0 .. size) is a head that was found, in memory of the arena: it is cut into texts.  0; or
- * the status by which it is to be refused: 400, 500 (no memory), 501, 505. */
+ * the status by which it is to be refused: 400, 501, 503 (no memory), 505. */
 int weft__http_head_request(struct http_arena *arena, char *text, size_t size,
                             struct http_head *ret);
 

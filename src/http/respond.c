@@ -21,6 +21,7 @@
 #define RESPOND_GATHER    4096 /* bodies up to that are written together with the head */
 #define RESPOND_HEAD_ROOM 256  /* of a head: all but its type and what the handler added */
 #define RESPOND_TEXT_MAX  1024
+#define RESPOND_SMALL     384 /* a reply that needs no memory, such as that there is none */
 
 static struct http_conn *respond_conn(weft_http_request *request)
 {
@@ -153,9 +154,12 @@ static int respond_begin(struct http_conn *conn, int status, const char *type, i
     if (!conn->has_body)
         data_size = 0;
     size_t room = RESPOND_HEAD_ROOM + conn->extra_size + (type != NULL ? strlen(type) : 0);
-    char *head = weft__http_take(&conn->arena, room + data_size);
-    if (head == NULL)
-        return -WEFT_ENOMEM;
+    char small[RESPOND_SMALL], *head = weft__http_take(&conn->arena, room + data_size);
+    if (head == NULL) {
+        if (room + data_size > sizeof small)
+            return -WEFT_ENOMEM;
+        head = small;
+    }
     char *end = respond_put_head(conn, head, type, size);
     HTTP_CHECK((size_t)(end - head) <= room);
     if (data_size > 0)
@@ -263,12 +267,13 @@ int weft__http_send_error(struct http_conn *conn, int status)
 }
 
 /* Sleeps.  The handler has sent nothing: what the client is told.  Who let go of a body that was
- * wrong or too much is not blamed for it. */
+ * wrong or too much is not blamed for it; for a lack of memory neither is the client. */
 static int respond_instead(struct http_conn *conn, int code)
 {
     struct weft_http_server *server = conn->server;
-    int broken = code < 0 ? conn->body.error : 0;
-    int status = broken == -EMSGSIZE ? 413 : broken == 0 ? 500 : 400;
+    bool is_poor = code == -WEFT_ENOMEM || (code < 0 && conn->body.error == -WEFT_ENOMEM);
+    int broken = code < 0 && !is_poor ? conn->body.error : 0;
+    int status = is_poor ? 503 : broken == -EMSGSIZE ? 413 : broken == 0 ? 500 : 400;
 
     a_add(broken != 0 ? &server->refused : &server->handler_errors, 1, relaxed);
     weft__http_log(conn, broken != 0 ? "request refused" : "handler failed", status, code);

@@ -81,7 +81,7 @@ int weft__http_target(struct http_arena *arena, const char *target, bool is_opti
         from = host + strcspn(host, "/?");
         ret->host = weft__http_take_copy(arena, host, (size_t)(from - host));
         if (ret->host == NULL)
-            return 500;
+            return 503;
         if (*ret->host == '\0' || strchr(ret->host, '@') != NULL)
             return 400;
     }
@@ -96,7 +96,7 @@ int weft__http_target(struct http_arena *arena, const char *target, bool is_opti
     char *path = size > 0 ? weft__http_take_copy(arena, from, size)
                           : weft__http_take_copy(arena, "/", 1);
     if (path == NULL)
-        return 500;
+        return 503;
     ssize_t decoded = url_decode(path, strlen(path));
     if (decoded < 0 || !url_take_out_dots(path, (size_t)decoded))
         return 400;

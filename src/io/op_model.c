@@ -190,7 +190,7 @@ static void caller(void)
     came_to = op_once(&self, &io, &op, &was_asked);
     model_assert(a_load(&payload, relaxed) == 7);
     has_returned = true;
-    op.task = &gone; /* the frame is gone: who completes now loses its claim, and then meets the state */
+    op.task = &gone; /* so is the frame: who completes now loses its claim, and meets the state */
     a_store(&op.state, OP_DONE, relaxed);
     a_store(&settle_now, SETTLER_DONE, release);
 }
