@@ -245,6 +245,19 @@ TASK_TEST(http_handlers_that_fail)
     EXPECT(strncmp(reply, "HTTP/1.1 500", 12) == 0);
 }
 
+static int exchange_lack_memory(weft_http_request *request, void *arg)
+{
+    (void)arg;
+    return weft_http_alloc(request, SIZE_MAX) == NULL ? -WEFT_ENOMEM : 0;
+}
+
+TASK_TEST(http_handlers_without_memory)
+{
+    const char *reply = exchange_text(exchange_lack_memory, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    EXPECT(strncmp(reply, "HTTP/1.1 503 Service Unavailable\r\n", 34) == 0);
+}
+
 static int exchange_promise_more(weft_http_request *request, void *arg)
 {
     (void)arg;

@@ -26,7 +26,7 @@ ssize_t weft__http_head_find(struct http_head_scan *scan, const char *data, size
                              const struct http_head_limits *limits);
 
 /* Sleeps.  Reads a head from the stream into the arena: *ret_text of *ret_size bytes, without an
- * empty line before it.  0; 400, 414, 431, 500 (no memory); -EPIPE: the stream has ended before the
+ * empty line before it.  0; 400, 414, 431, 503 (no memory); -EPIPE: the stream has ended before the
  * first byte; or the stream's code. */
 int weft__http_head_take(weft_stream *stream, struct http_arena *arena,
                          const struct http_head_limits *limits, char **ret_text, size_t *ret_size);
@@ -52,7 +52,7 @@ int weft__http_head_request(struct http_arena *arena, char *text, size_t size,
                             struct http_head *ret);
 
 /* The same for a reply, whatever its status; is_head: it answers a HEAD.  0; 400: that is no HTTP;
- * 500: no memory. */
+ * 503: no memory. */
 int weft__http_head_reply(struct http_arena *arena, char *text, size_t size, bool is_head,
                           struct http_head *ret);
 

@@ -13,7 +13,7 @@ struct http_target {
     const char *host;  /* of a target in absolute form; NULL */
 };
 
-/* 0; or 400, 500 (no memory).  is_options: "*" is allowed. */
+/* 0; or 400, 503 (no memory).  is_options: "*" is allowed. */
 int weft__http_target(struct http_arena *arena, const char *target, bool is_options,
                       struct http_target *ret);
 

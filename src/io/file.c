@@ -788,7 +788,9 @@ int weft_read_file(const char *path, size_t size_max, void **ret_data, size_t *r
     }
     whole.data[whole.size] = '\0';
     *ret_data = whole.data;
-    *ret_size = whole.size;
+    if (ret_size) {
+        *ret_size = whole.size;
+    }
     return 0;
 }
 

@@ -210,6 +210,9 @@ static void file_check_whole(void)
     EXPECT_STR(data, "");
     weft_file_free(data);
     weft_file_free(NULL);
+    EXPECT_EQ(weft_read_file(file_path("whole"), 0, &data, NULL), 0);
+    EXPECT_STR(data, "");
+    weft_file_free(data);
     /* stat says 0 of the first, and 4096 of the second, which is shorter */
     EXPECT_EQ(weft_read_file("/proc/self/status", 0, &data, &size), 0);
     EXPECT_EQ(size, strlen(data));
