@@ -1,4 +1,4 @@
-/* fetch.c - downloads files, several at once; on a terminal each has its bar.
+/* fetch.c - downloads files by http or https, several at once; on a terminal each has its bar.
  *
  *     fetch [-s SECONDS] URL...        into this directory, each under the last part of its path
  *
@@ -16,6 +16,7 @@
 
 #include <weft.h>
 #include <weft/http.h>
+#include <weft/tls.h>
 
 enum { AT_ONCE = 4, BAR = 30 };
 
@@ -23,6 +24,7 @@ struct file {
     const char *url, *name;
     _Atomic int64_t done, size; /* the bars look at them meanwhile; size -1: nobody knows */
     int status, result;         /* what the server said; 0, or why it failed */
+    const char *why;            /* the same in words, if it was for TLS */
 };
 
 static struct file *files;
@@ -63,6 +65,7 @@ static int load(void *arg)
     if (file->result < 0)
         return file->result;
     file->result = weft_http_fetch(client, &(weft_http_ask){.url = file->url}, &reply);
+    file->why = weft_tls_wrap_error();
     if (file->result == 0) {
         file->status = reply->status;
         file->result = reply->status == 200 ? save(file, reply) : -ENOENT;
@@ -97,25 +100,37 @@ static int draw_bars(void *arg)
     return 0;
 }
 
-static int app(void *arg)
+static int load_all(double seconds)
 {
     bool has_bars = isatty(STDOUT_FILENO);
     weft_scope scope;
-    int rc = weft_http_client_new(&(weft_http_client_options){.redirects_max = 5}, &client);
 
-    if (rc < 0)
-        return rc;
     weft_scope_open(&scope);
-    if (*(double *)arg > 0)
-        weft_scope_deadline(&scope, weft_after((int64_t)(*(double *)arg * (double)WEFT_SECOND)));
+    if (seconds > 0)
+        weft_scope_deadline(&scope, weft_after((int64_t)(seconds * (double)WEFT_SECOND)));
     if (has_bars)
         weft_go_with(&scope, draw_bars, NULL, 0, &(weft_task_options){.service = true});
     for (struct file *file = files; file < files + count; file++)
         weft_go(&scope, load, &file);
-    rc = weft_scope_close(&scope);
-    weft_http_client_free(client);
+    int rc = weft_scope_close(&scope);
     if (has_bars)
         printf("\033[%zuB", count);
+    return rc;
+}
+
+static int app(void *arg)
+{
+    weft_http_client_options options = {.redirects_max = 5, .tls = weft_tls_wrap};
+    weft_tls *tls = NULL;
+    int rc = weft_tls_client(NULL, &tls, NULL); /* trusts whom the system trusts */
+
+    options.tls_arg = tls;
+    if (rc == 0)
+        rc = weft_http_client_new(&options, &client);
+    if (rc == 0)
+        rc = load_all(*(double *)arg);
+    weft_http_client_free(client);
+    weft_tls_free(tls);
     return rc;
 }
 
@@ -142,7 +157,7 @@ int main(int argc, char **argv)
         else if (file->status != 0 && file->status != 200)
             printf("%s: %d %s\n", file->name, file->status, weft_http_reason(file->status));
         else
-            printf("%s: %s\n", file->name, weft_strerror(file->result));
+            printf("%s: %s\n", file->name, file->why ? file->why : weft_strerror(file->result));
         failed |= file->result != 0;
     }
     free(files);

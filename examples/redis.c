@@ -39,13 +39,25 @@ static size_t say(struct client *c, const char *text)
     return (size_t)(stpcpy(c->reply, text) - c->reply);
 }
 
+/* What sprintf would write for %zu, at a tenth of its price; returns the end. */
+static char *add_size(char *to, size_t size)
+{
+    char text[NUMBER_MAX], *end = text + sizeof text, *at = end;
+
+    do {
+        *--at = (char)('0' + size % 10);
+    } while ((size /= 10) > 0);
+    memcpy(to, at, (size_t)(end - at));
+    return to + (end - at);
+}
+
 static size_t get(struct client *c, struct entry **at)
 {
     if (*at == NULL)
         return say(c, "$-1\r\n");
-    char *value = c->reply + sprintf(c->reply, "$%zu\r\n", (*at)->size), *end = value + (*at)->size;
+    char *value = stpcpy(add_size(stpcpy(c->reply, "$"), (*at)->size), "\r\n");
     memcpy(value, (*at)->bytes + (*at)->key_size, (*at)->size);
-    return (size_t)(stpcpy(end, "\r\n") - c->reply);
+    return (size_t)(stpcpy(value + (*at)->size, "\r\n") - c->reply);
 }
 
 static bool put(struct entry **at, struct word key, struct word value)
@@ -73,11 +85,19 @@ static size_t set(struct client *c, struct entry **at)
 
 static bool read_number(struct word word, long long *ret)
 {
-    char text[NUMBER_MAX] = "", *end = text;
+    bool is_minus = word.size > 0 && word.at[0] == '-';
+    long long n = 0;
 
-    if (word.size > 0 && word.size < sizeof text)
-        *ret = strtoll(memcpy(text, word.at, word.size), &end, 10);
-    return end > text && end == text + word.size;
+    if (word.size == is_minus)
+        return false;
+    for (size_t i = is_minus; i < word.size; i++) {
+        int digit = word.at[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+            __builtin_add_overflow(n, is_minus ? -digit : digit, &n))
+            return false;
+    }
+    *ret = n;
+    return true;
 }
 
 static size_t incr(struct client *c, struct entry **at)

@@ -7,7 +7,7 @@
 . "$2/tests/serving.inc"
 [ -x "$examples/fetch" ] || { echo "no examples/fetch"; exit 77; }
 export PATH="$PATH:/usr/sbin"
-needs nginx curl python3
+needs nginx curl python3 openssl
 
 mkdir "$tmp/web" "$tmp/here"
 head -c 5000000 /dev/urandom > "$tmp/web/large"
@@ -15,10 +15,25 @@ for i in 1 2 3 4 5 6 7 8; do
     head -c $((i * 1000)) /dev/urandom > "$tmp/web/small$i"
 done
 : > "$tmp/web/empty"
-port=$(python3 -c 'import socket
+free_port()
+{
+    python3 -c 'import socket
 s = socket.socket()
 s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+print(s.getsockname()[1])'
+}
+
+port=$(free_port)
+tls_port=$(free_port)
+openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/key.pem" -out "$tmp/cert.pem" -days 2 \
+    -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2> "$tmp/openssl.log" ||
+    { cat "$tmp/openssl.log"; exit 1; }
+tls=
+if nginx -V 2>&1 | grep -q http_ssl_module; then
+    tls="listen 127.0.0.1:$tls_port ssl;
+        ssl_certificate $tmp/cert.pem;
+        ssl_certificate_key $tmp/key.pem;"
+fi
 cat > "$tmp/nginx.conf" <<END
 daemon off;
 master_process off;
@@ -34,6 +49,7 @@ http {
     scgi_temp_path $tmp;
     server {
         listen 127.0.0.1:$port;
+        $tls
         root $tmp/web;
         location /slow/ { alias $tmp/web/; limit_rate 100k; }
         location /moved { return 302 /small1; }
@@ -71,6 +87,21 @@ small3: no
 index.html: no
 END
     rm -f -- *
+
+    # Over TLS, from whom the system trusts alone.
+    if [ "$tls" ]; then
+        status=0
+        "$examples/fetch" https://127.0.0.1:$tls_port/small2 > "$tmp/said" || status=$?
+        expect $status 1
+        grep -q '^small2: .*certificate' "$tmp/said"
+        expect "$(ls)" ''
+        SSL_CERT_FILE=$tmp/cert.pem "$examples/fetch" $web/small1 \
+            https://127.0.0.1:$tls_port/large https://127.0.0.1:$tls_port/small2 > "$tmp/said"
+        cmp small1 "$tmp/web/small1"
+        cmp small2 "$tmp/web/small2"
+        cmp large "$tmp/web/large"
+        rm -f -- *
+    fi
 
     # Too late: nothing is left.
     status=0

@@ -71,8 +71,8 @@ typedef struct weft_http_request {
 } weft_http_request;
 
 /* Runs in the connection's task.  0, or a negative code: the client gets 500 (for -WEFT_ENOMEM
- * 503) if nothing was sent yet, else the connection is closed.  So it is when nothing was sent and 0
- * returned. */
+ * 503) if nothing was sent yet, else the connection is closed.  So it is when nothing was sent and
+ * 0 returned. */
 typedef int (*weft_http_handler)(weft_http_request *request, void *arg);
 
 /* Never sleeps.  The value of the first header of that name (any case), or NULL. */

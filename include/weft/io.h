@@ -82,8 +82,8 @@ enum weft_fd_events {
 WEFT_API WEFT_MUST_USE int weft_wait_fd(int fd, unsigned events);
 
 /* Sleeps.  Reads a whole file into memory: *ret_data (a byte 0 stands behind it) is freed by
- * weft_file_free; ret_size may be NULL.  -EFBIG when it is larger than size_max (0: 1 GB).  Cancelled
- * or failing midway, what it took out of a FIFO is lost. */
+ * weft_file_free; ret_size may be NULL.  -EFBIG when it is larger than size_max (0: 1 GB).
+ * Cancelled or failing midway, what it took out of a FIFO is lost. */
 WEFT_API WEFT_MUST_USE int weft_read_file(const char *path, size_t size_max, void **ret_data,
                                           size_t *ret_size);
 

@@ -71,25 +71,28 @@ static void fatal_stop_asked(int signo)
     weft__runtime_unpin();
 }
 
+static void fatal_mask_pipes(int how, sigset_t *ret_before)
+{
+    sigset_t pipes;
+    sigemptyset(&pipes);
+    sigaddset(&pipes, SIGPIPE);
+    weft__sys_sigmask(how, &pipes, ret_before);
+}
+
 /* A write to a pipe that nobody reads says so by its code.  The threads of a run block SIGPIPE
  * anyway, but for the caller's, which is made to. */
 static void fatal_block_pipes(void)
 {
-    sigset_t pipes, before;
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
-    weft__sys_sigmask(SIG_BLOCK, &pipes, &before);
+    sigset_t before;
+    fatal_mask_pipes(SIG_BLOCK, &before);
     fatal_blocks_pipes = sigismember(&before, SIGPIPE) == 0;
 }
 
 static void fatal_unblock_pipes(void)
 {
-    sigset_t pipes;
-    sigemptyset(&pipes);
-    sigaddset(&pipes, SIGPIPE);
     if (fatal_blocks_pipes) {
         weft__sys_forget_signal(SIGPIPE);
-        weft__sys_sigmask(SIG_UNBLOCK, &pipes, NULL);
+        fatal_mask_pipes(SIG_UNBLOCK, NULL);
     }
 }
 

@@ -115,6 +115,9 @@ static void offload_run(struct weft__offload *pool, struct offload_thread *me,
         weft__free(call);
         lock_take(&pool->lock);
         me->is_abandoned = false;
+        if (!me->is_detached) {
+            a_add(&pool->runtime->threads_live, 1, seq_cst); /* known again */
+        }
         return;
     }
     struct weft__task *task = call->waiter.task;
@@ -281,7 +284,6 @@ void weft__offload_stop(struct weft__runtime *rt)
             pool->refs++;
             list_remove(&thread->link);
             weft__sys_thread_detach(thread->handle);
-            a_sub(&rt->threads_live, 1, seq_cst);
             a_add(&weft__foreign_seen, 1, seq_cst); /* so no later run is solo: see solo.h */
         }
     }
@@ -314,12 +316,15 @@ void weft__offload_count(struct weft__runtime *rt, uint64_t *ret_threads, uint64
 
 /* ---- the caller's side ---- */
 
-static void offload_mark_abandoned(struct offload_call *call)
+/* Nobody waits for it, and still it will give back its limiter's unit and may wake whom it likes:
+ * as long as it runs its thread is one that the run knows nothing of, and nothing is a deadlock. */
+static void offload_mark_abandoned(struct weft__offload *pool, struct offload_call *call)
 {
     call->is_abandoned = true;
     struct offload_thread *runner = call->waiter.value;
     WEFT_CHECK(runner != NULL);
     runner->is_abandoned = true;
+    a_sub(&pool->runtime->threads_live, 1, seq_cst);
 }
 
 /* The sleep was cut short by a cancel: *ret_rc says whether the call happened all the same.  True:
@@ -335,7 +340,7 @@ static bool offload_cancelled(struct weft__offload *pool, struct offload_call *c
             list_remove(&call->link);
             pool->pending--;
         } else {
-            offload_mark_abandoned(call);
+            offload_mark_abandoned(pool, call);
         }
         lock_drop(&pool->lock);
         if (is_queued) {

@@ -9,6 +9,7 @@
 
 #include "core/core_probe.h"
 #include "weft/run.h"
+#include "weft/wait.h"
 
 /* A blocking call that says when it runs and stays until it is let go. */
 struct block {
@@ -327,6 +328,86 @@ TEST(offload_abandoned_call_outlives_the_runtime)
     }
     int code = 6;
     EXPECT_EQ(weft_run_with(block_code, &code, &(weft_options){.workers = 2}), 6);
+}
+
+/* An abandoned call that is the last thing that moves: it stays until the run has looked around. */
+struct last {
+    ATOMIC(uint32_t) running, released;
+    weft_limiter limiter;
+    weft_sem sem;
+};
+
+static int last_fn(void *arg)
+{
+    struct last *last = arg;
+    struct weft__runtime *rt = a_load(&weft__runtime_now, seq_cst);
+    a_store(&last->running, 1, release);
+    while (a_load(&rt->idle.unsure, relaxed) == 0 && a_load(&rt->deadlocked, relaxed) == 0) {
+        weft__sys_yield();
+    }
+    weft_sem_post(&last->sem);
+    return 0;
+}
+
+static void last_release(void *arg)
+{
+    struct last *last = arg;
+    a_store(&last->released, 1, release);
+}
+
+static int last_task(void *arg)
+{
+    struct last *last = *(struct last **)arg;
+    weft_blocking_options options = {
+        .limiter = &last->limiter, .abandon = true, .release = last_release};
+    return weft_blocking_with(last_fn, last, &options);
+}
+
+/* It gives a unit back and may wake whom it likes: who waits for that is not in a deadlock. */
+TASK_TEST_REAL(offload_abandoned_call_wakes)
+{
+    for (int i = 0; i < 2; i++) {
+        struct last last = {.limiter = WEFT_LIMITER_INIT(1)}, *arg = &last;
+        weft_scope scope;
+        weft_sem_init(&last.sem, 0);
+        weft_scope_open(&scope);
+        EXPECT_EQ(weft_go(&scope, last_task, &arg), 0);
+        block_await(&last.running, 1);
+        weft_scope_cancel(&scope);
+        EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
+        if (i == 0) {
+            EXPECT_EQ(weft_limiter_take(&last.limiter), 0);
+            weft_limiter_give(&last.limiter);
+        } else {
+            EXPECT_EQ(weft_sem_wait(&last.sem), 0);
+        }
+        block_await(&last.released, 1);
+        EXPECT_EQ(weft_limiter_used(&last.limiter), 0);
+        weft_limiter_fini(&last.limiter);
+        weft_sem_fini(&last.sem);
+    }
+}
+
+static int last_main(void *arg)
+{
+    struct last last = {.limiter = WEFT_LIMITER_INIT(1)}, *at = &last;
+    weft_scope scope;
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, last_task, &at), 0);
+    block_await(&last.running, 1);
+    weft_scope_cancel(&scope);
+    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
+    EXPECT_EQ(weft_sem_wait(&last.sem), 0);
+    *(bool *)arg = a_load(&a_load(&weft__runtime_now, seq_cst)->deadlocked, relaxed) != 0;
+    return weft_sem_wait(&last.sem);
+}
+
+/* Once it is over, a deadlock is one again. */
+TEST(offload_abandoned_call_hides_no_deadlock)
+{
+    bool too_early = true;
+    EXPECT_EQ(weft_run_with(last_main, &too_early, &(weft_options){.workers = 2}), -WEFT_EDEADLK);
+    EXPECT(!too_early);
 }
 
 /* ---- at random: each call ends one way, and is released once ---- */

@@ -44,10 +44,17 @@
 
 /* ---- options ---- */
 
+/* NULL: it is not set, or to nothing. */
+static const char *runtime_env(const char *name)
+{
+    const char *text = getenv(name);
+    return text && *text ? text : NULL;
+}
+
 static size_t runtime_worker_count(const weft_options *options)
 {
-    const char *text = getenv("WEFT_WORKERS");
-    if (text && *text) {
+    const char *text = runtime_env("WEFT_WORKERS");
+    if (text) {
         char *end;
         unsigned long n = strtoul(text, &end, 10);
         if (*end == '\0' && n >= 1 && n <= WEFT_WORKERS_MAX) {
@@ -68,8 +75,8 @@ static enum weft_io runtime_io(enum weft_io wanted)
                                         [WEFT_IO_URING] = "uring",
                                         [WEFT_IO_EPOLL] = "epoll",
                                         [WEFT_IO_SIM] = "sim"};
-    const char *text = getenv("WEFT_IO");
-    if (!text || !*text) {
+    const char *text = runtime_env("WEFT_IO");
+    if (!text) {
         return wanted;
     }
     for (size_t i = 0; i < WEFT_ARRAY_SIZE(names); i++) {

@@ -55,6 +55,11 @@
  * unless something waits behind a task (weft__watch_mind). */
 #define WATCH_EASE_MAX 3 /* doubles */
 
+/* Of one worker that comes by all the time: nobody waits for it whom another could take over, and
+ * on a full CPU each look is a switch to another thread and back.  Less than two ticks: nobody has
+ * to tell that something waits (weft__watch_is_slow). */
+#define WATCH_LONE_TICK_NS (WEFT_TICK_NS * 15 / 8)
+
 /* For a while after a stuck task on a seat the next one gets only a share of the time: several in a
  * row must not add up their delays. */
 #define WATCH_WARY_NS    (50 * WEFT_MS)
@@ -357,7 +362,7 @@ static int64_t watch_until(struct weft__runtime *rt, bool has_moved)
     bool was_hurried = a_load(&rt->service_until, relaxed) == 0;
     if (!watch_all_asleep(rt)) {
         rt->service_ease -= rt->service_ease > 0;
-        return now + WEFT_TICK_NS;
+        return now + (rt->worker_count == 1 && has_moved ? WATCH_LONE_TICK_NS : WEFT_TICK_NS);
     }
     if (!has_moved) {
         return -1;

@@ -94,4 +94,8 @@ bool weft__io_is_played(struct weft__runtime *rt);
  * the entry's are held.  The operation must not be touched after that. */
 void weft__io_complete(struct weft__io_op *op, ssize_t result);
 
+/* Never sleeps.  Asks the driver for the end of one that has begun, unless it has been asked
+ * before.  The entry is locked, if it has one. */
+void weft__io_ask(struct weft__io *io, struct weft__io_op *op);
+
 #endif

@@ -45,22 +45,16 @@ static struct weft__fd *fd_page_new(ATOMIC(struct weft__fd *) *place)
     return page;
 }
 
-static struct weft__fd *fd_find(int fd)
+struct weft__fd *weft__fd_entry(int fd)
 {
     if (fd < 0 || fd >> FD_PAGE_BITS >= FD_PAGES_MAX) {
         return NULL;
     }
-    struct weft__fd *page = a_load(&fd_pages[fd >> FD_PAGE_BITS], acquire);
-    return page ? &page[fd & (FD_PAGE_SIZE - 1)] : NULL;
-}
-
-struct weft__fd *weft__fd_entry(int fd)
-{
-    struct weft__fd *entry = fd_find(fd);
-    if (WEFT_LIKELY(entry != NULL) || fd < 0 || fd >> FD_PAGE_BITS >= FD_PAGES_MAX) {
-        return entry;
+    ATOMIC(struct weft__fd *) *place = &fd_pages[fd >> FD_PAGE_BITS];
+    struct weft__fd *page = a_load(place, acquire);
+    if (WEFT_UNLIKELY(page == NULL)) {
+        page = fd_page_new(place);
     }
-    struct weft__fd *page = fd_page_new(&fd_pages[fd >> FD_PAGE_BITS]);
     return page ? &page[fd & (FD_PAGE_SIZE - 1)] : NULL;
 }
 
@@ -97,9 +91,8 @@ static void fd_end(struct weft__io *io, struct weft__list *queue)
         if (op->stage == WEFT__IO_QUEUED) {
             op->stage = WEFT__IO_DONE;
             weft__io_complete(op, -EBADF);
-        } else if (op->stage == WEFT__IO_BEGUN && !op->is_canceled) {
-            op->is_canceled = true;
-            io->driver->cancel(op);
+        } else {
+            weft__io_ask(io, op);
         }
     }
 }
@@ -113,6 +106,7 @@ static void fd_let_go(struct weft__io *io, struct weft__fd *entry, int fd)
     io->driver->forget(io->runtime, fd, entry);
     fd_reset(entry);
     entry->closing++;
+    entry->closes++;
     lock_drop(&entry->lock);
 }
 
@@ -120,9 +114,8 @@ static void fd_end_doubtful(struct weft__io *io, struct weft__list *queue)
 {
     LIST_FOR_EACH (queue, it) {
         struct weft__io_op *op = container_of(it, struct weft__io_op, in_fd);
-        if (op->is_in_close && op->stage == WEFT__IO_BEGUN && !op->is_canceled) {
-            op->is_canceled = true;
-            io->driver->cancel(op);
+        if (op->is_in_close) {
+            weft__io_ask(io, op);
         }
     }
 }
@@ -147,6 +140,7 @@ int weft__fd_close(int fd)
     struct weft__runtime *rt = self->task->runtime;
     bool is_pinned = !rt && (rt = weft__runtime_pin()) != NULL;
     struct weft__io *io = rt && weft__poll_of(rt) ? rt->io : NULL;
+    /* Made, if nothing has been begun on it yet: what begins during the close must be seen. */
     struct weft__fd *entry = io ? weft__fd_entry(fd) : NULL;
     if (entry) {
         fd_let_go(io, entry, fd);

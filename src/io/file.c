@@ -57,6 +57,7 @@
 #define FILE_ROOM_MIN     4096
 #define FILE_KNOWN_BITS   12 /* of names, so many as a power of two are remembered */
 #define FILE_FIFO_WAIT_NS (32 * WEFT_MS)
+#define FILE_RIDERS_MAX   3  /* opens that a ring has at once; it has threads for at least 4 */
 #define FILE_TRIES        3 /* to find in the page cache what has just been brought there */
 
 /* A driver that carries files carries all of these. */
@@ -325,7 +326,7 @@ static ssize_t file_fifo_try(struct file_call *call, int *held)
     return fd;
 }
 
-/* Without a ring nothing tells when the other side is opened, but to ask now and then. */
+/* But for a ring nothing tells when the other side is opened, unless it is asked now and then. */
 static ssize_t file_open_fifo(struct file_call *call)
 {
     int held = -1;
@@ -343,12 +344,27 @@ static ssize_t file_open_fifo(struct file_call *call)
     return n;
 }
 
+/* Each may be of a FIFO and wait for ever, in one of the threads that the kernel lets a ring have,
+ * four for each CPU.  With all of them taken the other sides' opens would never come to their
+ * turns, nor any other.  So beyond a few the pool does it, whose threads wait for no FIFO. */
+static ATOMIC(uint32_t) file_riders;
+
+static ssize_t file_open_riding(const struct file_call *call)
+{
+    struct weft__io_op op = file_io(call);
+    op.flags |= O_CLOEXEC;
+    return weft__io_do(&op);
+}
+
 static ssize_t file_open_slow(struct file_call *call)
 {
     if (file_rides()) {
-        struct weft__io_op op = file_io(call);
-        op.flags |= O_CLOEXEC;
-        return weft__io_do(&op);
+        bool rides = a_add(&file_riders, 1, relaxed) < FILE_RIDERS_MAX || call->is_played;
+        ssize_t n = rides ? file_open_riding(call) : 0;
+        a_sub(&file_riders, 1, relaxed);
+        if (rides) {
+            return n;
+        }
     }
     static const struct file_op pool = {.kind = {"file open", NULL}, .full = file_open_pool};
     call->op = &pool;

@@ -279,6 +279,77 @@ IO_TEST_REAL(file_fifo_holds_up_its_task_alone)
     file_dir_remove();
 }
 
+struct file_fifos {
+    int count;
+    ATOMIC(int) begun, met;
+};
+
+static int file_fifos_open(struct file_fifos *all, int number, int flags)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/fifo%d", file_dir, number);
+    a_add(&all->begun, 1, relaxed);
+    return weft_open(path, flags, 0);
+}
+
+struct file_fifos_side {
+    struct file_fifos *all;
+    int number;
+};
+
+static int file_fifos_reader(void *arg)
+{
+    struct file_fifos_side *side = arg;
+    char byte = 0;
+    int fd = file_fifos_open(side->all, side->number, O_RDONLY);
+
+    EXPECT(fd >= 0);
+    EXPECT_EQ(weft_read(fd, &byte, 1), 1);
+    EXPECT_EQ(byte, (char)side->number);
+    a_add(&side->all->met, 1, relaxed);
+    return weft_close(fd);
+}
+
+static int file_fifos_writer(void *arg)
+{
+    struct file_fifos_side *side = arg;
+    char byte = (char)side->number;
+    int fd = file_fifos_open(side->all, side->number, O_WRONLY);
+
+    EXPECT(fd >= 0);
+    EXPECT_EQ(weft_write(fd, &byte, 1), 1);
+    return weft_close(fd);
+}
+
+/* However many wait, others are opened: files, and the FIFOs' other sides. */
+IO_TEST_REAL(file_opens_of_many_fifos)
+{
+    struct file_fifos all = {.count = (int)weft__min(4 * weft__sys_cpus(), 256u) + 8};
+    char path[128];
+    weft_scope scope;
+
+    file_dir_make();
+    weft_scope_open(&scope);
+    for (int i = 0; i < all.count; i++) {
+        snprintf(path, sizeof path, "%s/fifo%d", file_dir, i);
+        EXPECT_EQ(mkfifo(path, 0600), 0);
+        EXPECT_EQ(weft_go(&scope, file_fifos_reader, (&(struct file_fifos_side){&all, i})), 0);
+    }
+    while (a_load(&all.begun, relaxed) < all.count)
+        EXPECT_EQ(weft_yield(), 0);
+    snprintf(path, sizeof path, "%s/new", file_dir);
+    int fd = weft_open(path, O_CREAT | O_RDWR, 0600);
+    EXPECT(fd >= 0);
+    EXPECT_EQ(weft_close(fd), 0);
+    EXPECT_EQ(a_load(&all.met, relaxed), 0);
+    for (int i = 0; i < all.count; i++)
+        EXPECT_EQ(weft_go(&scope, file_fifos_writer, (&(struct file_fifos_side){&all, i})), 0);
+    EXPECT_EQ(weft_scope_close(&scope), 0);
+    EXPECT_EQ(a_load(&all.met, relaxed), all.count);
+    file_dir_remove();
+}
+
 /* T43: cancelled by a deadline, with nothing on the other side. */
 IO_TEST_REAL(file_open_of_a_fifo_is_given_up)
 {
@@ -329,8 +400,6 @@ IO_TEST_REAL(file_read_whole_from_a_fifo)
     char *bytes = malloc(SIZE), path[128];
 
     file_dir_make();
-    snprintf(path, sizeof path, "%s/fifo", file_dir);
-    EXPECT_EQ(mkfifo(path, 0600), 0);
     for (size_t i = 0; i < SIZE; i++)
         bytes[i] = (char)(i % 251);
     for (int is_cancelled = 0; is_cancelled < 2; is_cancelled++) {
@@ -338,6 +407,9 @@ IO_TEST_REAL(file_read_whole_from_a_fifo)
         size_t done = 0;
         weft_scope scope;
 
+        /* another one each time: a ring lets go of the last one's ends a moment late */
+        snprintf(path, sizeof path, "%s/fifo%d", file_dir, is_cancelled);
+        EXPECT_EQ(mkfifo(path, 0600), 0);
         weft_scope_open(&scope);
         EXPECT_EQ(weft_go(&scope, file_fifo_whole, &fifo), 0);
         int fd = weft_open(path, O_WRONLY, 0);

@@ -38,9 +38,6 @@
 #define OP_CODES_OUT                                                                               \
     (WEFT__IO_BIT(WEFT__IO_SEND) | WEFT__IO_BIT(WEFT__IO_SENDMSG) | WEFT__IO_BIT(WEFT__IO_WRITE) | \
      WEFT__IO_BIT(WEFT__IO_CONNECT))
-#define OP_CODES_MSG                                                                               \
-    (WEFT__IO_BIT(WEFT__IO_RECV) | WEFT__IO_BIT(WEFT__IO_SEND) | WEFT__IO_BIT(WEFT__IO_RECVMSG) | \
-     WEFT__IO_BIT(WEFT__IO_SENDMSG))
 
 static bool op_is_one_of(const struct weft__io_op *op, uint32_t codes)
 {
@@ -109,6 +106,11 @@ static int op_begin_queued(struct weft__thread *self, struct weft__io *io, struc
     int rc = 0;
     op->entry = entry;
     lock_take_object(&entry->lock);
+    if (op->is_again && op->closes != entry->closes) { /* closed between its end and now */
+        lock_drop(&entry->lock);
+        return -EBADF;
+    }
+    op->closes = entry->closes;
     op->is_in_close = entry->closing > 0;
     bool is_first = list_empty(queue) || op->code == WEFT__IO_POLL;
     list_push_back(queue, &op->in_fd);
@@ -164,6 +166,14 @@ static void op_end(struct weft__thread *self, struct weft__io *io, struct weft__
 
 /* ---- cancel ---- */
 
+void weft__io_ask(struct weft__io *io, struct weft__io_op *op)
+{
+    if (op->stage == WEFT__IO_BEGUN && !op->is_canceled) {
+        op->is_canceled = true;
+        io->driver->cancel(op);
+    }
+}
+
 /* Asks for the end.  True: there is nothing to wait for. */
 static bool op_ask(struct weft__io *io, struct weft__io_op *op)
 {
@@ -177,9 +187,8 @@ static bool op_ask(struct weft__io *io, struct weft__io_op *op)
         op->stage = WEFT__IO_DONE;
         op->result = -WEFT_ECANCELED;
         is_over = true;
-    } else if (!op->is_canceled) {
-        op->is_canceled = true;
-        io->driver->cancel(op);
+    } else {
+        weft__io_ask(io, op);
     }
     if (op->entry) {
         lock_drop(&op->entry->lock);
@@ -250,7 +259,7 @@ static ssize_t op_once(struct weft__thread **self, struct weft__io *io, struct w
 
 static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op)
 {
-    for (;;) {
+    for (op->is_again = false;; op->is_again = true) {
         bool asked = false;
         ssize_t result = op_once(self, io, op, &asked);
         if (!op_was_ended(result)) {
@@ -283,7 +292,7 @@ ssize_t weft__io_do(struct weft__io_op *op)
         return rt ? code : weft__io_plain(op);
     }
     ssize_t result;
-    if (op_is_one_of(op, OP_CODES_MSG) && (op->flags & MSG_DONTWAIT)) {
+    if (weft__io_op_is_impatient(op)) {
         result = weft__outside()->attempt(op);
     } else {
         result = op_run(&self, io, op);

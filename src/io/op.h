@@ -61,6 +61,8 @@ struct weft__io_op {
     bool is_closed;          /* its descriptor was closed under it */
     bool is_canceled;        /* the driver has been told; it is told once */
     bool is_in_close;        /* queued while its descriptor was being closed */
+    bool is_again;           /* begun before, in vain, */
+    uint32_t closes;         /* when its number had been closed so many times */
     struct weft__fd *entry;
     struct weft__list in_fd; /* under the entry's lock: its direction's queue */
     /* the driver's own */
@@ -69,6 +71,14 @@ struct weft__io_op {
     uint32_t word;
     uint32_t round;
 };
+
+/* Does it say of itself that it does not wait? */
+static inline bool weft__io_op_is_impatient(const struct weft__io_op *op)
+{
+    const uint32_t codes = WEFT__IO_BIT(WEFT__IO_RECV) | WEFT__IO_BIT(WEFT__IO_SEND) |
+                           WEFT__IO_BIT(WEFT__IO_RECVMSG) | WEFT__IO_BIT(WEFT__IO_SENDMSG);
+    return (WEFT__IO_BIT(op->code) & codes) && (op->flags & MSG_DONTWAIT);
+}
 
 /* Sleeps, if it must.  Does it, and returns what it came to: a count, a descriptor, or a code.  The
  * caller is not inside. */
@@ -82,6 +92,7 @@ struct weft__fd {
     struct weft__lock lock; /* WEFT_RANK_FD */
     bool is_ours;           /* made by Weft, so nobody but Weft closes it */
     uint32_t closing;       /* who has ended its operations, and is about to close it */
+    uint32_t closes;        /* so many have, ever */
     struct weft__list in, out, polls; /* operations, in the order of their calls */
     /* the driver's */
     void *home;

@@ -239,10 +239,7 @@ static void closer(void)
     if (node) {
         struct weft__io_op *o = container_of(node, struct weft__io_op, in_fd);
         o->is_closed = true;
-        if (o->stage == WEFT__IO_BEGUN && !o->is_canceled) {
-            o->is_canceled = true;
-            driver_cancel(o);
-        }
+        weft__io_ask(&io, o);
     }
     lock_drop(&entry.lock);
 }

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "core/runtime.h"
+#include "io/driver.h"
 #include "io/driver_probe.h"
 #include "tests/test.h"
 #include "weft/err.h"
@@ -141,6 +143,88 @@ IO_TEST_KERNEL(op_letters_where_streams_were)
     }
     close(streams[0]);
     close(streams[1]);
+}
+
+/* All send by one socket.  Who waits for room may be told while the worker that is to send has gone
+ * to sleep, and another looks after its ring. */
+IO_TEST_KERNEL(op_letters_by_one_socket)
+{
+    for (int i = 0; i < TEST_FEWER(TEST_ROUNDS(10, 1000)); i++) {
+        int letters[AGAIN_SENDERS + 1], got;
+        weft_scope scope;
+        again_mailbox(letters);
+        weft_scope_open(&scope);
+        for (int k = 1; k <= AGAIN_SENDERS; k++) {
+            int *fd = &letters[k];
+            EXPECT_EQ(dup2(letters[1], *fd), *fd);
+            EXPECT_EQ(weft_go(&scope, again_send_letters, &fd), 0);
+        }
+        for (int n = 0; n < AGAIN_SENDERS * AGAIN_LETTERS; n++) {
+            EXPECT_EQ(weft_recv(letters[0], &got, sizeof got, 0), sizeof got);
+            if (n % 16 == 0) {
+                EXPECT_EQ(weft_yield(), 0);
+            }
+        }
+        EXPECT_EQ(weft_scope_close(&scope), 0);
+        for (int k = 0; k <= AGAIN_SENDERS; k++) {
+            close(letters[k]);
+        }
+    }
+}
+
+/* A driver whose receives end before they have happened, until their number is another file's. */
+static ATOMIC(bool) again_is_other;
+static ATOMIC(uint32_t) again_begun;
+
+static int again_begin(struct weft__thread *self WEFT_UNUSED, struct weft__io_op *op)
+{
+    op->result = a_load(&again_is_other, acquire) ? 1 : -ECANCELED;
+    a_add(&again_begun, 1, relaxed);
+    return 1;
+}
+
+static int again_recv(void *arg)
+{
+    char byte;
+    EXPECT_EQ(weft_recv(**(int **)arg, &byte, 1, 0), -EBADF);
+    return 0;
+}
+
+static int again_body(void *arg WEFT_UNUSED)
+{
+    struct weft__runtime *rt = weft__runtime();
+    int fds[2], spare[2], code, *fd = &fds[1];
+    weft_scope scope;
+    EXPECT_EQ(weft_socketpair(fds), 0);
+    EXPECT_EQ(weft_socketpair(spare), 0);
+    struct weft__io *io = weft__io_of(rt, &code);
+    const struct weft__io_driver *own = io->driver;
+    struct weft__io_driver fake = *own;
+    fake.begin = again_begin;
+    io->driver = &fake;
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, again_recv, &fd), 0);
+    while (a_load(&again_begun, relaxed) < 1000) {
+        EXPECT_EQ(weft_yield(), 0);
+    }
+    EXPECT_EQ(weft_close(fds[1]), 0);
+    EXPECT_EQ(dup2(spare[1], fds[1]), fds[1]);
+    a_store(&again_is_other, true, release);
+    EXPECT_EQ(weft_scope_close(&scope), 0);
+    io->driver = own;
+    for (int i = 0; i < 2; i++) {
+        EXPECT_EQ(weft_close(fds[i]), 0);
+        EXPECT_EQ(weft_close(spare[i]), 0);
+    }
+    return 0;
+}
+
+/* What is begun once more does not go to whatever the number means since it was closed. */
+TEST(op_begun_again_is_on_the_same_file)
+{
+    weft_options options = {.workers = 2, .io = WEFT_IO_EPOLL, .quiet = true};
+    unsetenv("WEFT_IO");
+    EXPECT_EQ(weft_run_with(again_body, NULL, &options), 0);
 }
 
 /* ---- forks ---- */

@@ -31,12 +31,7 @@ static short plain_events(const struct weft__io_op *op)
  * listener has no room is called ready). */
 static bool plain_is_impatient(const struct weft__io_op *op)
 {
-    if (op->code == WEFT__IO_CONNECT) {
-        return op->round == 0;
-    }
-    uint32_t codes = WEFT__IO_BIT(WEFT__IO_RECV) | WEFT__IO_BIT(WEFT__IO_SEND) |
-                     WEFT__IO_BIT(WEFT__IO_RECVMSG) | WEFT__IO_BIT(WEFT__IO_SENDMSG);
-    return (WEFT__IO_BIT(op->code) & codes) && (op->flags & MSG_DONTWAIT);
+    return op->code == WEFT__IO_CONNECT ? op->round == 0 : weft__io_op_is_impatient(op);
 }
 
 /* Files are never polled: poll says of them that they are always ready. */

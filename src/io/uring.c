@@ -242,6 +242,16 @@ static bool uring_has_overflow(const struct uring_part *part)
     return (a_load(part->ring.sq_flags, relaxed) & IORING_SQ_CQ_OVERFLOW) != 0;
 }
 
+/* By a guest: what nobody else may ever submit.  If the kernel does not take it, a sitter that
+ * sleeps is to try again. */
+static void uring_submit_as_guest(struct uring_part *part)
+{
+    (void)uring_submit(part, false);
+    if (a_load(&part->is_resting, relaxed) && uring_unsubmitted(part) != 0) {
+        weft__sys_eventfd_raise(part->eventfd);
+    }
+}
+
 /* By the sitter: is there anything that it should enter the kernel for? */
 static bool uring_is_due(const struct uring_part *part)
 {
@@ -289,7 +299,9 @@ static bool uring_judge(struct uring_part *part, const struct io_uring_cqe *cqe,
     if (next != URING_NOTHING) {
         ret->result = -ECANCELED;
     }
-    weft__uring_learn(op, ret->result, cqe->flags);
+    if (!(op->round & URING_CANCELED)) { /* else it may be closed, and another file's by now */
+        weft__uring_learn(op, ret->result, cqe->flags);
+    }
     op->round = 0;
     return true;
 }
@@ -326,27 +338,59 @@ static size_t uring_take(struct uring_part *part, struct uring_done *ret)
     return n;
 }
 
+/* So that a rouse, by whichever thread, completes something here.  The request stays; but one made
+ * by another thread that sat here would be looked after by that thread, which may be busy. */
+static bool uring_arm_rouse(struct uring_part *part, int32_t tid)
+{
+    struct io_uring_sqe *sqe;
+    if (part->rouser == tid) {
+        return true;
+    }
+    if ((sqe = uring_slot(part)) == NULL) {
+        return false;
+    }
+    if (part->rouser != 0) {
+        (void)weft__sys_ring_cancel(&part->ring, part->rouse_data);
+    }
+    part->rouser = tid;
+    part->rouse_data = (uint64_t)uring_number(part) << URING_NUMBER_SHIFT | URING_ROUSE;
+    memset(sqe, 0, sizeof *sqe);
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->fd = part->eventfd;
+    sqe->len = IORING_POLL_ADD_MULTI;
+    sqe->poll32_events = POLLIN;
+    sqe->user_data = part->rouse_data;
+    uring_publish(part);
+    return true;
+}
+
 /* A rouse that a guest finds is not for it: who sleeps here must get it all the same, or find that
- * it was here before it sleeps.  Home sleeps only after it has looked at who called it.
+ * it was here before it sleeps.  Home sleeps only after it has looked at who called it.  Where the
+ * request has ended, for want of room for its completion, the guest makes another.
  * True: it is to be raised again. */
 static bool uring_pass_rouse(struct uring_part *part, bool is_home)
 {
-    bool must_rouse = part->was_roused && !is_home && a_load(&part->is_resting, relaxed);
+    bool must_rouse =
+        part->was_roused && !is_home && a_load(&part->is_resting, relaxed) &&
+        (part->rouser != 0 || uring_arm_rouse(part, a_load(&weft__self()->tid, relaxed)));
     if (is_home || must_rouse) {
         part->was_roused = false;
     }
     return must_rouse;
 }
 
-/* Delivers what has completed; returns how many tasks that wakes. */
+/* Delivers what has completed; returns how many tasks that wakes.  A guest submits what that has
+ * led to: the sitter may be asleep, and what it would have been woken for is taken. */
 static size_t uring_deliver(struct uring_part *part, bool is_home)
 {
     struct uring_done done[URING_BATCH];
+    bool must_submit = false;
     size_t sum = 0;
     for (unsigned i = 0; i < URING_BATCHES_MAX && uring_has_completed(part); i++) {
         bool has_lock = uring_lock(part, is_home);
         size_t n = uring_take(part, done);
         bool must_rouse = uring_pass_rouse(part, is_home);
+        must_submit = !is_home && (uring_unsubmitted(part) != 0 || !list_empty(&part->backlog));
         uring_unlock(part, is_home, has_lock);
         if (WEFT_UNLIKELY(must_rouse)) {
             weft__sys_eventfd_raise(part->eventfd);
@@ -362,6 +406,9 @@ static size_t uring_deliver(struct uring_part *part, bool is_home)
     if (sum > 0) {
         a_add(&part->ended, sum, release); /* pairs with the acquire in uring_is_pending */
     }
+    if (WEFT_UNLIKELY(must_submit)) {
+        uring_submit_as_guest(part);
+    }
     return sum;
 }
 
@@ -369,7 +416,7 @@ static size_t uring_deliver(struct uring_part *part, bool is_home)
 static size_t uring_go_round(struct uring_part *part)
 {
     if (uring_unsubmitted(part) != 0 || uring_has_overflow(part)) {
-        (void)uring_submit(part, false);
+        uring_submit_as_guest(part);
     }
     return uring_deliver(part, false);
 }
@@ -585,32 +632,6 @@ static bool uring_help(struct weft__worker *w)
         a_relax();
     }
     return weft__stat_read(&w->epoch) == epoch && uring_go_round(part) > 0;
-}
-
-/* So that a rouse, by whichever thread, completes something here.  The request stays; but one made
- * by another thread that sat here would be looked after by that thread, which may be busy. */
-static bool uring_arm_rouse(struct uring_part *part, int32_t tid)
-{
-    struct io_uring_sqe *sqe;
-    if (part->rouser == tid) {
-        return true;
-    }
-    if ((sqe = uring_slot(part)) == NULL) {
-        return false;
-    }
-    if (part->rouser != 0) {
-        (void)weft__sys_ring_cancel(&part->ring, part->rouse_data);
-    }
-    part->rouser = tid;
-    part->rouse_data = (uint64_t)uring_number(part) << URING_NUMBER_SHIFT | URING_ROUSE;
-    memset(sqe, 0, sizeof *sqe);
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->fd = part->eventfd;
-    sqe->len = IORING_POLL_ADD_MULTI;
-    sqe->poll32_events = POLLIN;
-    sqe->user_data = part->rouse_data;
-    uring_publish(part);
-    return true;
 }
 
 static int64_t uring_timeout(int64_t until)

@@ -333,11 +333,6 @@ static WEFT_NOINLINE int mutex_lock_slowly(weft_mutex *mutex, const char *call, 
     return rc;
 }
 
-int weft__mutex_lock(weft_mutex *mutex, const char *call, const void *site)
-{
-    return mutex_lock_slowly(mutex, call, site);
-}
-
 int weft__mutex_try_lock(weft_mutex *mutex, const void *site)
 {
     struct mutex *m = mutex_of(mutex);
@@ -401,6 +396,16 @@ void weft_mutex_init(weft_mutex *mutex)
 {
     memset(mutex, 0, sizeof *mutex);
     lock_init(&mutex_of(mutex)->lock, WEFT_RANK_WAITQ);
+}
+
+int weft__mutex_lock(weft_mutex *mutex, const char *call, const void *site)
+{
+    struct mutex *m = mutex_of(mutex);
+    if (WEFT_UNLIKELY(!mutex_take_quickly(m))) {
+        return mutex_lock_slowly(mutex, call, site);
+    }
+    mutex_note(m, site, false);
+    return 0;
 }
 
 /* The return address is asked for where it is used: it need not be kept across the call inside. */

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <weft.h>
 
@@ -90,6 +92,112 @@ static int three_tasks(void)
 }
 /* [/join] */
 
+/* ---- the world outside ---- */
+
+static int serve(void *arg) /* the task of one connection */
+{
+    char buffer[64];
+    int fd = *(int *)arg;
+    ssize_t n = weft_wait_fd(fd, WEFT_FD_READ);
+
+    if (n >= 0)
+        n = weft_read(fd, buffer, sizeof buffer);
+    if (n > 0)
+        n = weft_write(fd, buffer, (size_t)n);
+    weft_close(fd);
+    return n < 0 ? (int)n : 0;
+}
+
+static int accept_one(void *arg)
+{
+    int listener = *(int *)arg;
+    int fd = weft_accept(listener, NULL);
+
+    return fd < 0 ? fd : serve(&fd);
+}
+
+static int call_it(int listener)
+{
+    char text[WEFT_ADDR_TEXT_MAX] = "", *line;
+    weft_stream *stream;
+    weft_addr here;
+    int rc = weft_sock_here(listener, &here);
+
+    if (rc < 0 || (rc = weft_addr_text(&here, text, sizeof text)) < 0)
+        return rc;
+    int fd = weft_connect(text, NULL);
+    if (fd < 0 || (rc = weft_stream_fd(fd, &stream)) < 0)
+        return fd < 0 ? fd : rc;
+    rc = weft_stream_print(stream, "hello\n");
+    if (rc == 0 && (rc = weft_stream_flush(stream)) == 0)
+        rc = (int)weft_stream_line(stream, &line);
+    if (rc > 0)
+        printf("%s\n", line);
+    weft_stream_close(stream);
+    return rc;
+}
+
+static int sockets(void)
+{
+    weft_scope scope;
+    int listener = weft_listen("127.0.0.1:0", NULL);
+
+    if (listener < 0)
+        return listener;
+    weft_scope_open(&scope);
+    weft_go(&scope, accept_one, &listener);
+    int rc = call_it(listener);
+    if (rc < 0)
+        weft_scope_cancel(&scope);
+    int failed = weft_scope_close(&scope);
+    weft_close(listener);
+    return rc < 0 ? rc : failed;
+}
+
+static int programs(void)
+{
+    const char *const argv[] = {"echo", "done", NULL};
+    weft_proc_result result;
+    int rc = weft_proc_run(argv, NULL, &result);
+
+    if (rc == 0)
+        printf("%d: %s", result.end.exit_code, result.out);
+    weft_proc_result_free(&result);
+    return rc == -WEFT_ENOTSUP ? 0 : rc; /* under weft check there are no programs */
+}
+
+static int signals(void)
+{
+    static const int numbers[] = {SIGUSR1};
+    weft_signals *asked;
+    weft_signal_info info;
+    int rc = weft_signals_open(numbers, 1, &asked);
+
+    if (rc < 0)
+        return rc;
+    kill(getpid(), SIGUSR1);
+    rc = weft_signals_next(asked, &info);
+    if (rc == 0)
+        printf("%s\n", strsignal(info.signo));
+    weft_signals_close(asked);
+    return rc;
+}
+
+static int look_up(void *arg)
+{
+    return *(int *)arg + 1;
+}
+
+static int outside(void)
+{
+    int number = 1, rc = sockets();
+
+    if (rc < 0 || (rc = programs()) < 0 || (rc = signals()) < 0)
+        return rc;
+    rc = weft_blocking(look_up, &number);
+    return rc < 0 ? rc : 0;
+}
+
 static int app(void *arg)
 {
     weft_scope scope, soon;
@@ -119,7 +227,7 @@ static int app(void *arg)
     weft_scope_close(&scope);
     printf("%d, prepared %d times, for %s\n", total, prepared_times,
            (const char *)weft_local_get(&user));
-    return rc;
+    return rc < 0 ? rc : outside();
 }
 
 int main(void)
