@@ -26,6 +26,11 @@
  * old task's locals and the new one's: so the last leave and free release it, make acquires it.
  * The struct itself is hidden by the functions here.
  *
+ * To ThreadSanitizer a signal, too, is the context's that it finds running, and the handler runs at
+ * that context's next call that TSan knows.  Not before it is resumed, if it parks; never, if it
+ * ends.  So leave makes such a call (weft__san_hear), and who rests in a bare system call does it
+ * before.  And a context is freed with all signals blocked: it is the running one meanwhile.
+ *
  * AddressSanitizer may keep locals in a fake stack of the context; it is dropped at the last leave.
  *
  * All functions must be inlined, because ThreadSanitizer counts calls and returns per context: one
@@ -48,6 +53,9 @@
 #if defined(__SANITIZE_THREAD__) || WEFT__SAN_FEATURE(thread_sanitizer)
 #define WEFT__SAN_THREAD 1
 #include <sanitizer/tsan_interface.h>
+#include <signal.h>
+
+#include "base/sys.h"
 /* In the library since ever, in no header. */
 void AnnotateIgnoreReadsBegin(const char *file, int line);
 void AnnotateIgnoreReadsEnd(const char *file, int line);
@@ -174,7 +182,11 @@ WEFT__SAN_INLINE void weft__san_free(struct weft__san *s)
     (void)s;
     weft__san_hide();
 #if WEFT__SAN_THREAD
+    sigset_t all, before;
+    sigfillset(&all);
+    weft__sys_sigmask(SIG_SETMASK, &all, &before);
     __tsan_destroy_fiber(s->fiber);
+    weft__sys_sigmask(SIG_SETMASK, &before, NULL);
     __tsan_release(s->stack_lo);
 #endif
 #if WEFT__SAN_VALGRIND
@@ -202,6 +214,16 @@ WEFT__SAN_INLINE void weft__san_acquire(void *at)
 #endif
 }
 
+/* The handlers of the signals that have found this context running have run. */
+WEFT__SAN_INLINE void weft__san_hear(void)
+{
+#if WEFT__SAN_THREAD
+    /* any call that TSan knows, and the compiler does not; those of the system cost too much */
+    int (*volatile compare)(const void *, const void *, size_t) = memcmp;
+    (void)compare("", "", 0);
+#endif
+}
+
 /* Right before the switch; `last` if `from` will never be resumed. */
 WEFT__SAN_INLINE void weft__san_leave(struct weft__san *from, struct weft__san *to, bool last)
 {
@@ -218,6 +240,7 @@ WEFT__SAN_INLINE void weft__san_leave(struct weft__san *from, struct weft__san *
         __tsan_release(from->stack_lo);
     }
     weft__san_show();
+    weft__san_hear();
     __tsan_switch_to_fiber(fiber, __tsan_switch_to_fiber_no_sync);
 #endif
 }

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +152,45 @@ TEST(sanitize_stack_reuse)
         noted_resume(&n);
         weft__san_free(&n.san);
     }
+    noted_fini();
+}
+
+static ATOMIC(int) signal_count;
+static pid_t signal_thread;
+
+static void signal_heard(int signo)
+{
+    (void)signo;
+    a_add(&signal_count, 1, relaxed);
+}
+
+/* By a bare system call, so that ThreadSanitizer takes it for anybody's.  It knows of atomics,
+ * so none may come between that and the switch. */
+static void signal_body(struct noted *me)
+{
+    for (;;) {
+        if (weft__sys_tgkill(signal_thread, SIGUSR1) < 0) {
+            return;
+        }
+        noted_bare_switch(me, &noted_home);
+    }
+}
+
+/* What has come is handled, although its context leaves at once, and may never be resumed. */
+TEST(sanitize_signal_before_a_switch)
+{
+    struct sigaction act = {.sa_handler = signal_heard}, old;
+    struct noted n;
+    noted_init();
+    signal_thread = weft__sys_gettid();
+    EXPECT_EQ(weft__sys_sigaction(SIGUSR1, &act, &old), 0);
+    noted_make(&n, 0, signal_body);
+    for (int i = 1; i <= 2; i++) {
+        noted_bare_switch(&noted_home, &n);
+        EXPECT_EQ(a_load(&signal_count, relaxed), i);
+    }
+    weft__san_free(&n.san);
+    EXPECT_EQ(weft__sys_sigaction(SIGUSR1, &old, NULL), 0);
     noted_fini();
 }
 

@@ -265,6 +265,7 @@ static void idle_note_late(struct weft__idle *idle, int64_t late)
 /* -ETIMEDOUT, or something else: look. */
 static int idle_rest(struct weft__worker *w, int64_t until)
 {
+    weft__san_hear();
     if (w->rests_in_poll) {
         return weft__poll_of(w->runtime)->wait(w, until);
     }

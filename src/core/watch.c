@@ -113,6 +113,7 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     /* From here on only a call or its own time lets it go: who has taken it off the list calls. */
     int64_t until = self->is_main ? -1 : weft__time_now() + WATCH_SPARE_IDLE_NS;
     while (a_load(&self->call, acquire) == 0) { /* pairs with weft__watch_call_spare */
+        weft__san_hear();
         int rc = weft__sys_futex_wait(&self->call, 0, until);
         if (rc == -ETIMEDOUT && watch_withdraw_spare(self)) {
             return NULL;
