@@ -15,6 +15,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import plot
 from rows import GROUPS, NAMES, ROWS, group_of
 
 GROWTH_MAX = 1.1  # of an operation's count over the recorded one
@@ -65,10 +66,13 @@ def machine(run, old):
                 ("Erlang/OTP", version_query("erlang-base"), r"(\d+)\."),
                 ("Boost", version_query("libboost-fiber-dev"), r"(\d+\.\d+)"),
                 ("TBB", version_query("libtbb-dev"), r"(\d+\.\d+)"),
+                ("Rayon", version_query("librust-rayon-dev"), r"(\d+\.\d+)"),
+                ("rustc", version_query("rustc"), r"(\d+\.\d+)"),
                 ("libuv", version_query("libuv1-dev"), r"(\d+\.\d+)"),
                 ("Asio", version_query("libasio-dev"), r"(\d+\.\d+\.\d+)"),
                 ("Python", version_query("python3"), r"(\d+\.\d+)"),
                 ("nginx", ["nginx", "-v"], r"/(\d+\.\d+)"),
+                ("redis", ["redis-server", "--version"], r"v=(\d+\.\d+)"),
                 ("node", ["node", "--version"], r"v(\d+)"),
                 ("glibc", ["ldd", "--version"], r"(\d+\.\d+)\n")]
     versions = [f"{name} {found}" for name, *how in versions if (found := version_of(*how))]
@@ -94,6 +98,8 @@ def floors(run, old):
 
 def peers(run, old, group):
     had, names = cells_of(old), ["weft", *GROUPS[group]]
+    own = {line["load"]: line["median"] for line in run.lines
+           if line["peer"] == "weft" and line["median"]}
     heads = ["load", "unit", "floor", *[NAMES[peer] for peer in names], "reached", "target", "met"]
     found = {}
     for load in dict.fromkeys(line["load"] for line in run.lines):
@@ -104,7 +110,8 @@ def peers(run, old, group):
         unit = next((line["unit"] for line in lines.values() if line["unit"]), "")
         wanted = ROWS.get(load)
         medians = {peer: line["median"] for peer, line in lines.items() if line["median"]}
-        reached, met = wanted.judge(medians) if wanted else ([], None)
+        reached, met = ([], None) if not wanted else wanted.judge(
+            {**own, **medians, "floor": weft.get("floor")})
         found[load] = [
             load, unit, show(weft["floor"]) if "floor" in weft else "",
             *[show(medians[peer]) if peer in medians
@@ -165,6 +172,12 @@ def rewrite(paths, folder, has, order):
         lines = "\n".join(make(run, found.group(2))) + "\n"
         text = text[:found.start(2)] + lines + text[found.end(2):]
     page.write_text(text)
+    medians = {}
+    for line in run.lines:
+        medians.setdefault(line["load"], {})[line["peer"]] = line["median"]
+    picture = plot.draw(medians)
+    if picture:
+        (folder / "grain.svg").write_text(picture)
     print(f"bench: {len(run.lines)} lines into {page}", file=sys.stderr)
     return 0
 

@@ -7,18 +7,26 @@
 
 NAMES = {"weft": "Weft", "go": "Go", "erlang": "Erlang", "boost": "Boost", "tbb": "TBB",
          "pthread": "pthreads", "epoll": "epoll", "uring": "io_uring", "libuv": "libuv",
-         "asio": "Asio", "python": "Python", "nginx": "nginx", "node": "node", "seq": "sequential"}
+         "asio": "Asio", "python": "Python", "nginx": "nginx", "node": "node", "seq": "sequential",
+         "omp": "OpenMP", "rayon": "Rayon", "floor": "floor",
+         "redis": "redis", "redis_io": "redis, I/O threads"}
 
 # The tables of REPORT.md, and whom each compares.  A row belongs to the table whose name it begins
-# with, else to the first.
+# with, else to the first; those of PAR to `par`.
+PAR = ("fib", "nqueens", "uts", "skynet", "sum", "saxpy", "sort", "matmul", "grain", "dispatch",
+       "crowd")
 GROUPS = {"peers": ["go", "erlang", "boost", "tbb", "pthread"],
           "echo": ["epoll", "uring", "libuv", "asio", "go", "erlang", "python"],
           "http": ["nginx", "go", "node"],
+          "resp": ["redis", "redis_io"],
+          "par": ["seq", "omp", "tbb", "go", "rayon"],
           "files": ["seq", "pthread", "go"],
           "proc": ["go", "python"]}
 
 
 def group_of(row):
+    if row.startswith(PAR):
+        return "par"
     return next((name for name in GROUPS if row.startswith(name)), "peers")
 
 
@@ -29,13 +37,14 @@ class Row:
         self.targets, self.floor_of, self.why = [(limit, peer), *also], floor, why
 
     def target(self, unit=""):
-        """In words: `0.12 × Go`, `3 %`, `1 × epoll, 0.82 × Go`."""
-        return ", ".join(f"{limit:.3g} × {NAMES[peer]}" if peer else f"{limit:.4g} {unit}".strip()
-                         for limit, peer in self.targets)
+        """In words: `0.12 × Go`, `3 %`, `1 × epoll, 0.82 × Go`, `0.526 × fib_1w`."""
+        return ", ".join(f"{limit:.3g} × {NAMES.get(peer, peer)}" if peer
+                         else f"{limit:.4g} {unit}".strip() for limit, peer in self.targets)
 
     def judge(self, medians):
         """([what is held against a limit, a ratio or a figure], are all met?), of the targets whose
-        peers have a figure; the answer is None when none has."""
+        peers have a figure; the answer is None when none has.  medians are by peer, and beside the
+        peers' there is `floor`, and Weft's own of other rows by their names."""
         weft, found = medians.get("weft"), []
         for limit, peer in self.targets:
             other = medians.get(peer) if peer else 1
@@ -51,7 +60,13 @@ class Row:
             return None
 
 
+def on_two(limit, of, floor=None, why=""):
+    """A load that two CPUs share: so much of its own figure, or floor, and no peer is better."""
+    return Row(limit, of, floor, why, also=[(1.0, peer) for peer in ("omp", "tbb", "go", "rayon")])
+
+
 KB = 1024
+DOUBLES_KB = 100_000_000 * 8 / KB  # of an array of the rows sum and saxpy
 TASKS = 1_000_000  # of the rows that say 1m
 
 ROWS = {
@@ -94,6 +109,29 @@ ROWS = {
        for what in ("bytes", "used_bytes")},
     "http100_cpu": Row(1 / 0.9, "nginx", also=[(1 / 1.5, "go")]),
     "http100_2w_cpu": Row(1 / 0.9, "nginx", also=[(1 / 1.5, "go")]),
+    **{f"resp_{name}_2w_wall": Row(1.0, "redis", lambda f: f["floor_syscall"] / 16 / 1e3,
+                                   "two system calls for 16 commands, on two CPUs",
+                                   also=[(1.0, "redis_io")])
+       for name in ("get", "hot")},
+    "fib_1w": Row(2.5),
+    "fib_2w": on_two(1 / 1.9, "fib_1w"),
+    "fib_inline_1w": Row(1.8),
+    "fib_inline_2w": Row(1 / 1.9, "fib_inline_1w"),
+    **{f"{load}_2w": on_two(1 / 1.85, f"{load}_1w")
+       for load in ("nqueens", "uts", "skynet", "sort", "matmul")},
+    # What two CPUs read is less than twice what one does, so the memory itself is the measure.
+    "sum_1w": Row(1.15, "floor", lambda f: DOUBLES_KB * f["floor_read_1w"] / 1e6, "memory, read"),
+    "sum_2w": on_two(1.15, "floor", lambda f: DOUBLES_KB * f["floor_read_2w"] / 1e6,
+                     "memory, read by two"),
+    "saxpy_1w": Row(1.15, "floor", lambda f: DOUBLES_KB * f["floor_update_1w"] / 1e6,
+                    "memory, read and written"),
+    "saxpy_2w": on_two(1.15, "floor", lambda f: DOUBLES_KB * f["floor_update_2w"] / 1e6,
+                       "memory, read and written by two"),
+    "grain_1us_1w": Row(1.03),
+    "grain_auto_2w": on_two(1 / 1.85, "grain_auto_1w"),
+    "dispatch_empty_2w": Row(350.0),
+    "crowd_workers_2w": Row(1.0, "omp"),
+    "crowd_hog_2w": Row(1.0, "omp"),
     **{f"files_{case}_1w": Row(1.1, "seq") for case in ("warm4k", "warm64k")},
     **{f"files_cold64k_{n}w": Row(0.4, "seq") for n in (1, 2)},
 }

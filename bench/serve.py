@@ -12,6 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -140,7 +141,39 @@ def ask_wrk(case, n, load, port, pid, cpus):
             (float(late.group(1)) * SECONDS[late.group(2)] * 1e6, "us")]
 
 
-LOADS = {"echo": ask_load, "http": ask_wrk}
+CLIENTS, PIPELINED, KEYS, FILL = 50, 16, 100_000, 500_000  # the last: so nearly every key is set
+
+
+def ask_redis(case, n, load, port, pid, cpus):
+    """redis-benchmark, PIPELINED commands at a time, n of them in all, over many keys; `hot`: GET
+    of a single key, which is what it does by itself.
+
+    A process of its own for each CPU: with --threads 2 it ends on a quarter of a second only, and
+    its threads wait for each other.  Each reckons its own rate, from its first command to its last.
+    """
+    keys = [] if case.name == "hot" else ["-r", str(KEYS)]
+    name = "GET" if case.name == "hot" else case.name.upper()
+
+    def run(cpu, name, clients, count):
+        said = ask(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-c", str(clients),
+                    "-P", str(PIPELINED), "-n", str(count), "-t", name.lower(), "--csv", *keys],
+                   [cpu])
+        line = re.search(rf'^"{name}","([\d.]+)",' + r'"[\d.]+",' * 4 + r'"([\d.]+)"', said, re.M)
+        if not line:
+            raise Failed(f"redis-benchmark: {' '.join(said.split())[-200:]}")
+        return [float(value) for value in line.groups()]
+
+    run(cpus[0], "SET", CLIENTS, FILL)
+    pids, count = family_of(pid), n // len(cpus) // PIPELINED * PIPELINED
+    before = cpu_seconds(pids)
+    with ThreadPoolExecutor(len(cpus)) as pool:
+        found = list(pool.map(lambda cpu: run(cpu, name, CLIENTS // len(cpus), count), cpus))
+    cpu = cpu_seconds(pids) - before
+    return [(cpu / (count * len(cpus)) * 1e6, "us"), (1e6 / sum(rate for rate, _ in found), "us"),
+            (max(late for _, late in found) * 1e3, "us")]
+
+
+LOADS = {"echo": ask_load, "http": ask_wrk, "resp": ask_redis}
 
 
 def sample(case, n, command, load, cpus):

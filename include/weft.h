@@ -2,10 +2,10 @@
  *
  * Read in this order: run (start the runtime), task (start tasks), scope (wait for them, cancel
  * them), chan (let them talk), future (results to come), sync and guard (let them share), wait (for
- * units, flags, counts, each other), sched (at a time), io (files, pipes), net (sockets, names),
- * stream (bytes in order, lines), proc (other programs), signal, time (the clock, rates, tickers),
- * err.  Apart from these, and not included here: check, for tests; tls and http, which are
- * libraries of their own.
+ * units, flags, counts, each other), sched (at a time), par (work for the CPU, in pieces), loop
+ * and sort (made of such pieces), io (files, pipes), net (sockets, names), stream (bytes in order,
+ * lines), proc (other programs), signal, time (the clock, rates, tickers), err.  Apart from these,
+ * and not included here: check, for tests; tls and http, which are libraries of their own.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,12 +18,15 @@
 #include "weft/future.h"
 #include "weft/guard.h"
 #include "weft/io.h"
+#include "weft/loop.h"
 #include "weft/net.h"
+#include "weft/par.h"
 #include "weft/proc.h"
 #include "weft/run.h"
 #include "weft/sched.h"
 #include "weft/scope.h"
 #include "weft/signal.h"
+#include "weft/sort.h"
 #include "weft/stream.h"
 #include "weft/sync.h"
 #include "weft/task.h"

@@ -18,7 +18,8 @@ packages_for() {
         echo nginx-light redis-tools ;;
     bench) packages_for build
         echo g++ golang-go erlang-base libtbb-dev libboost-fiber-dev valgrind linux-perf
-        echo libuv1-dev libasio-dev python3 nginx-light nodejs wrk node-llhttp ;;
+        echo librust-rayon-dev rustc cargo libuv1-dev libasio-dev python3
+        echo nginx-light nodejs wrk node-llhttp redis-server redis-tools ;;
     *) echo "deps.sh: build, demo, test, bench or night, not $1" >&2; return 2 ;;
     esac
 }

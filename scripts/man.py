@@ -218,6 +218,8 @@ def thing_of(item, attributes):
     if re.match(r"(_Static_assert|static_assert)\b", bare):
         return None
     if is_function(text):
+        if re.match(r"static\b", bare):
+            return None  # what a macro is made of
         text = re.sub(r"^(static\s+|inline\s+)+", "", bare.split("{")[0].strip()) + ";"
         bare = text
     if re.match(r"typedef\b", bare):

@@ -14,7 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "common/bench.h"
+#include "common/arrays.h"
 
 enum { CPUS = 2, PAGE = 4096 };
 
@@ -253,6 +253,65 @@ static double round_trip_ns(const struct way *way, long n)
     return (double)start / (double)n;
 }
 
+/* ---- memory: arrays that no cache holds, by the least code that reads or writes them ---- */
+
+static struct par_stream stream;
+static volatile double sums[3];
+
+/* Half 0, 1, or both, which is 2. */
+static void read_half(int half)
+{
+    sums[half] = par_sum(stream.x, half == 1 ? stream.n / 2 : 0,
+                         half == 0 ? stream.n / 2 : stream.n);
+}
+
+static void update_half(int half)
+{
+    par_saxpy(stream.y, 0.5, stream.x, half == 1 ? stream.n / 2 : 0,
+              half == 0 ? stream.n / 2 : stream.n);
+}
+
+static void *second_half(void *arg)
+{
+    void (**pass)(int half) = arg;
+
+    pin(cpus[1]);
+    (*pass)(1);
+    return NULL;
+}
+
+/* ns for a KB of one array, the least of a few passes, by one CPU or two. */
+static double pass_ns(void (*pass)(int half), int on)
+{
+    double kilobytes = (double)stream.n * sizeof(double) / 1024;
+    int64_t least = INT64_MAX;
+
+    for (int turn = 0; turn < 6; turn++) {
+        int64_t start = bench_now();
+        pthread_t other;
+
+        if (on == 2)
+            bench_ok(pthread_create(&other, NULL, second_half, &pass), "pthread_create");
+        pass(on == 2 ? 0 : 2);
+        if (on == 2)
+            pthread_join(other, NULL);
+        if (bench_now() - start < least)
+            least = bench_now() - start;
+    }
+    return (double)least / kilobytes;
+}
+
+static void memory_run(long n)
+{
+    stream = par_stream_of(n);
+    par_fill(stream.x, 1, 0, n);
+    par_fill(stream.y, 0, 0, n);
+    bench_report("read_1w", pass_ns(read_half, 1), "ns/KB");
+    bench_report("read_2w", pass_ns(read_half, 2), "ns/KB");
+    bench_report("update_1w", pass_ns(update_half, 1), "ns/KB");
+    bench_report("update_2w", pass_ns(update_half, 2), "ns/KB");
+}
+
 int main(int argc, char **argv)
 {
     struct bench_args args = bench_parse(argc, argv);
@@ -261,6 +320,10 @@ int main(int argc, char **argv)
 
     find_cpus();
     pin(cpus[0]);
+    if (bench_is(&args, "memory")) {
+        memory_run(n);
+        return 0;
+    }
     syscall_ns(n / 10 + 1);
     bench_report("syscall", syscall_ns(n), "ns");
     bench_report("rmw", rmw_ns(n), "ns");

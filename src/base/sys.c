@@ -184,6 +184,11 @@ void weft__sys_no_huge_pages(void *p, size_t size_bytes)
     (void)madvise(p, size_bytes, MADV_NOHUGEPAGE);
 }
 
+void weft__sys_huge_pages(void *p, size_t size_bytes)
+{
+    (void)madvise(p, size_bytes, MADV_HUGEPAGE);
+}
+
 int weft__sys_discard(void *p, size_t size_bytes)
 {
     return madvise(p, size_bytes, MADV_DONTNEED) == 0 ? 0 : sys_code();

@@ -63,6 +63,9 @@ WEFT_MUST_USE int weft__sys_guard_install(void *p, size_t size_bytes);
 /* Asks for small pages in a mapping, where the system would use huge ones.  Advice only. */
 void weft__sys_no_huge_pages(void *p, size_t size_bytes);
 
+/* Asks for huge pages in a mapping, where the system would use small ones.  Advice only. */
+void weft__sys_huge_pages(void *p, size_t size_bytes);
+
 /* Gives the pages back; they read as zeroes when touched again.  Guards stay. */
 WEFT_MUST_USE int weft__sys_discard(void *p, size_t size_bytes);
 

@@ -87,6 +87,8 @@ enum weft__deed {
     WEFT__DEED_SCHED_CANCEL,
     WEFT__DEED_SCHED_NEXT,
     WEFT__DEED_SCHED_LOOK,
+    WEFT__DEED_FORK,
+    WEFT__DEED_JOIN,
     WEFT__DEED_COUNT
 };
 

@@ -23,6 +23,7 @@
 #include "base/lock.h"
 #include "base/rng.h"
 #include "base/stat.h"
+#include "core/forkpool.h"
 #include "core/owner.h"
 #include "core/stack.h"
 #include "core/timer.h"
@@ -100,8 +101,8 @@ struct weft__task {
     int32_t budget;
     uint8_t driven;                  /* enum weft__driver */
     bool enrolled;                   /* the canceller can find it; set upstairs, by itself */
-    bool service;
     bool owns_tls;                   /* and tls is not NULL */
+    bool has_forks;                  /* and forks is not NULL */
     struct weft__ctx ctx;
     ATOMIC(uint64_t) wait;           /* see park.h */
     const ATOMIC(uint32_t) *cancel;  /* word of the innermost scope; NULL: nothing cancels it */
@@ -121,7 +122,9 @@ struct weft__task {
     struct weft__start *start;
     struct weft__owntls *tls;        /* thread-locals of its own, or NULL */
     void *defers;                    /* upstairs' list */
-    bool panicking;
+    struct weft__forks *forks;       /* what it has forked, or NULL */
+    bool service, panicking;
+    bool is_piece;                   /* of another task's, whose code is for the join alone */
     void *strand;                    /* steered: the roof's word */
     void *arg_at;                    /* where the argument of any task on this stack lies, */
     uint32_t arg_room;               /* and how many bytes it may have */
@@ -162,8 +165,7 @@ struct weft__thread {
     ATOMIC(int32_t) tid;
     pthread_t handle;
     bool has_lost_seat;                  /* with a task in hand; under threads_lock */
-    bool is_main;                        /* the thread that called weft_run */
-    bool is_foreign;
+    bool is_main, is_foreign;            /* it called weft_run; it is none of ours */
     void *signal_stack; /* for handlers, when the task's is used up */
     stack_t old_signal_stack;
     /* what the stuck-task signal leaves behind, see watch.c */
@@ -197,9 +199,9 @@ struct weft__worker {
     int32_t stack_credit; /* promised default stacks, see stack.h */
     uint32_t spin_score; /* did searching find work lately?  0: no, do not spin */
     struct weft__rng rng;
-    struct weft__stat steals, started, ended;
-    struct weft__stat io_begun, io_slept, io_entered;
+    struct weft__stat steals, started, ended, io_begun, io_slept, io_entered;
     struct weft__birth_cache births;
+    struct weft__forks_seat forking;
     uint32_t batch_end;
     void *batch[WEFT_BATCH_MAX]; /* taken from the deque; the last batch_left are still to run */
 
@@ -207,6 +209,7 @@ struct weft__worker {
     ATOMIC(struct weft__runnable *) next;                   /* the task just woken */
     ATOMIC(uint32_t) batch_left;
     ATOMIC(struct weft__thread *) thread;                  /* who sits here */
+    ATOMIC(struct weft__forks *) forks; /* of the task that runs here, or ran; or NULL */
 
     WEFT_ALIGNED(WEFT_CACHE_LINE) struct weft__deque deque;
 
@@ -260,10 +263,10 @@ struct weft__runtime {
     struct weft__inject inject;
     struct weft__idle idle;
     struct weft__stacks stacks;
+    struct weft__forks_pool forks;
 
-    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) external; /* outside activities that will wake
-                                                              * a task: blocking calls that run,
-                                                              * tasks on threads not parked */
+    /* Outside activities that will wake a task: blocking calls that run, threads' tasks awake. */
+    WEFT_ALIGNED(WEFT_CACHE_LINE) ATOMIC(uint32_t) external;
     ATOMIC(uint32_t) external_ends;                            /* how many of these have ended */
     ATOMIC(int64_t) virtual_now;
     ATOMIC(int64_t) coarse_now; /* the last look at the clock, a moment ago */

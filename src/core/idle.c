@@ -36,6 +36,7 @@
 #include "base/sys.h"
 #include "base/time.h"
 #include "core/clock.h"
+#include "core/forks.h"
 #include "core/inject.h"
 #include "core/poll.h"
 #include "core/runtime.h"
@@ -179,7 +180,7 @@ bool weft__idle_may_search(struct weft__runtime *rt)
 static bool idle_work_anywhere(struct weft__runtime *rt)
 {
     for (size_t i = 0; i < rt->worker_count; i++) {
-        if (weft__worker_has_work(&rt->workers[i])) {
+        if (weft__worker_has_work(&rt->workers[i]) || weft__forks_has_more(&rt->workers[i])) {
             return true;
         }
     }
@@ -211,8 +212,8 @@ void weft__idle_found(struct weft__worker *w)
     idle_mind(w);
     uint32_t before = a_sub(&rt->idle.searching, 1, seq_cst);
     WEFT_CHECK(before > 0);
-    if (before != 1) {
-        return;
+    if (before != 1 || a_load(&rt->idle.sleeping, seq_cst) == 0) {
+        return; /* who goes to sleep from here on looks himself, behind a barrier of his own */
     }
     idle_barrier(rt); /* a maker relied on our search */
     if (idle_work_anywhere(rt)) { /* last one searching, and more is there */
@@ -391,6 +392,7 @@ void weft__idle_sleep(struct weft__worker *w, bool is_searching)
         a_sub(&idle->searching, 1, seq_cst);
     }
     idle_barrier(rt);
+    weft__forks_ask(rt); /* who shares a piece from here on wakes somebody */
     bool must_look = idle_work_anywhere(rt) || a_load(&rt->stopping, seq_cst) ||
                      idle_next_timer(rt) <= weft__now(rt);
     enum weft__quiet quiet = WEFT__QUIET_SLEEP;

@@ -112,6 +112,17 @@ bool weft__worker_has_work(struct weft__worker *w)
     return w->index == 0 && a_load(&work, relaxed) > 0;
 }
 
+bool weft__forks_has_more(struct weft__worker *w)
+{
+    (void)w; /* a piece that is shared is like a task in a queue: shared first, then told */
+    return false;
+}
+
+void weft__forks_ask(struct weft__runtime *runtime)
+{
+    (void)runtime;
+}
+
 bool weft__inject_is_empty(struct weft__runtime *runtime)
 {
     (void)runtime;
@@ -348,6 +359,8 @@ static const struct model_spared spared[] = {
     {"weft__idle_sleep", "&idle->sleeping", "seq_cst -> acq_rel", COUNTS},
     {"weft__idle_sleep", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
     {"weft__idle_wake", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
+    {"weft__idle_found", "&rt->idle.sleeping", "seq_cst -> acquire",
+     "keeps a load behind the count before it, on processors whose swaps do not"},
     {"weft__idle_found", "&rt->idle.searching", "seq_cst -> acq_rel", COUNTS},
     {"idle_withdraw", "&idle->searching", "seq_cst -> acq_rel", COUNTS},
     {"idle_take_off", "&idle->sleeping", "seq_cst -> acq_rel", "watch_model.c needs it"},

@@ -5,6 +5,8 @@
 #ifndef WEFT_CORE_OWNER_H
 #define WEFT_CORE_OWNER_H
 
+#include <stdbool.h>
+
 struct weft__task;
 struct weft__thread;
 
@@ -19,6 +21,8 @@ struct weft__owner_ops {
     /* fn has returned.  The task's last act; after it the scope may be gone.  Enters, and
      * returns the thread. */
     struct weft__thread *(*finished)(struct weft__task *task, int rc);
+    /* One more task belongs to the scope, and will begin. */
+    void (*adopt)(void *home, bool service);
     /* Cancel the whole run (a signal, a deadlock). */
     void (*cancel_root)(void *root);
     /* Calls visit for every enrolled task below the root, under the scopes' locks. */

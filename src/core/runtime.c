@@ -22,6 +22,7 @@
 #include "core/clock.h"
 #include "core/control.h"
 #include "core/fatal.h"
+#include "core/forks.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/offload.h"
@@ -454,6 +455,7 @@ static void runtime_free(struct weft__runtime *rt)
     } else {
         weft__stacks_fini(&rt->stacks);
     }
+    weft__forks_free(&rt->forks);
     for (size_t i = 0; rt->workers && i < rt->worker_count; i++) {
         weft__births_drop(&rt->workers[i].births);
     }
@@ -496,6 +498,7 @@ static int runtime_new(const weft_options *options, void *root, struct weft__run
     a_store(&rt->coarse_now, weft__now(rt), relaxed);
     weft__inject_init(&rt->inject);
     weft__idle_init(&rt->idle);
+    lock_init(&rt->forks.lock, WEFT_RANK_STACKS);
     lock_init(&rt->threads_lock, WEFT_RANK_RUNTIME);
     list_init(&rt->threads);
     list_init(&rt->spares);

@@ -16,6 +16,7 @@
 #include "core/birth.h"
 #include "core/census.h"
 #include "core/control.h"
+#include "core/forks.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/local.h"
@@ -208,6 +209,7 @@ static inline bool task_renew(struct weft__worker *w, struct weft__task *task,
     task->home = birth->home;
     task->fn = birth->fn;
     task->name = birth->name;
+    task->is_piece = false;
     task->why = NULL;
     task->site = birth->site;
     task->locals = birth->locals;
@@ -257,6 +259,9 @@ static void task_entry(void *arg)
         weft__owner_ops.begun(task); /* not before: it locks, and who left may have held a lock */
         weft__leave(self);
         self = weft__owner_ops.finished(task, task_run(task));
+        if (WEFT_UNLIKELY(task->has_forks)) {
+            weft__forks_drop(self, task);
+        }
         if (WEFT_UNLIKELY(task->locals != NULL)) {
             weft__locals_unref(task->locals);
             task->locals = NULL;

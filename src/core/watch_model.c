@@ -126,6 +126,10 @@ bool weft__worker_has_work(struct weft__worker *w WEFT_UNUSED)
 NEVER_CALLED
 bool weft__worker_has_private(struct weft__worker *w WEFT_UNUSED)
 NEVER_CALLED
+bool weft__forks_has_more(struct weft__worker *w WEFT_UNUSED)
+NEVER_CALLED
+void weft__forks_ask(struct weft__runtime *r WEFT_UNUSED)
+NEVER_CALLED
 void weft__solo_begin(struct weft__runtime *r WEFT_UNUSED, struct weft__thread *t WEFT_UNUSED)
 NEVER_CALLED
 bool weft__inject_is_empty(struct weft__runtime *r WEFT_UNUSED)

@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "core/clock.h"
 #include "core/control.h"
+#include "core/forks.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/owntls.h"
@@ -322,6 +323,9 @@ worker_switch(struct weft__thread *self, struct weft__task *next, enum weft__lef
     if (WEFT_UNLIKELY(prev->owns_tls | next->owns_tls)) {
         weft__owntls_switch(prev->tls, next->tls, self);
     }
+    if (WEFT_UNLIKELY(prev->has_forks | next->has_forks)) {
+        weft__forks_switch(self, prev, next);
+    }
     if (kind == WEFT__LEFT_DEAD) {
         weft__san_show(); /* evens out the enter that has no leave */
     }
@@ -417,6 +421,9 @@ void weft__worker_run(struct weft__thread *self, struct weft__worker *w,
     self->task = task;
     self->left_kind = WEFT__LEFT_NOTHING;
     weft__owntls_switch(NULL, task->tls, self);
+    if (WEFT_UNLIKELY(task->has_forks)) {
+        weft__forks_switch(self, &self->own, task);
+    }
     weft__san_leave(&self->base_san, &task->san, false);
     weft__ctx_switch(&self->base, &task->ctx, self);
     weft__san_arrive(&self->base_san);
@@ -497,6 +504,18 @@ static bool worker_help(struct weft__worker *w, struct weft__worker *victim)
     return (poll && poll->help(victim)) || has_more;
 }
 
+/* What a task has forked; or it is asked for some of that. */
+static struct weft__runnable *worker_steal_piece(struct weft__worker *w, size_t start)
+{
+    struct weft__runtime *rt = w->runtime;
+    struct weft__runnable *item = NULL;
+    for (size_t i = 0; i < rt->worker_count && !item; i++) {
+        item = weft__forks_rob(w, &rt->workers[(start + i) % rt->worker_count]);
+    }
+    weft__stat_add(&w->steals, item != NULL);
+    return item;
+}
+
 static struct weft__runnable *worker_steal(struct weft__worker *w)
 {
     struct weft__runtime *rt = w->runtime;
@@ -517,7 +536,8 @@ static struct weft__runnable *worker_steal(struct weft__worker *w)
                 return item;
             }
         }
-        if ((item = weft__inject_take(w)) != NULL) {
+        if ((item = weft__inject_take(w)) != NULL ||
+            (item = worker_steal_piece(w, start)) != NULL) {
             return item;
         }
     }

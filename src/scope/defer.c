@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "core/forks.h"
 #include "core/task.h"
 #include "scope/scope.h"
 #include "weft/err.h"
@@ -68,6 +69,7 @@ void weft__defer_run(struct weft__defer **list)
 static WEFT_NORETURN void defer_end_task(struct weft__task *task)
 {
     task->panicking = true;
+    weft__forks_abandon();
     while (task->scope != task->home) {
         struct weft__scope *s = task->scope;
         weft_scope_cancel((weft_scope *)s);

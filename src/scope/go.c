@@ -249,7 +249,7 @@ static void go_settle(struct weft__scope *s, struct weft__task *task, int rc)
                             .site = task->site};
         weft__scope_note_error(s, &error);
         cancel = s->policy == WEFT_FAIL_FAST;
-    } else if (rc >= 0 && s->policy == WEFT_FIRST_OK && !s->has_success) {
+    } else if (rc >= 0 && s->policy == WEFT_FIRST_OK && !s->has_success && !task->is_piece) {
         s->has_success = true;
         cancel = true;
     } else if (rc == -WEFT_ECANCELED) {
@@ -289,6 +289,12 @@ static struct weft__thread *go_finished(struct weft__task *task, int rc)
     return self;
 }
 
+/* Of a piece that another task has forked in it, and so it is open. */
+static void go_adopt(void *home, bool service)
+{
+    go_count_up(home, service);
+}
+
 static void go_cancel_root(void *root)
 {
     weft__scope_cancel(root, WEFT__CAUSE_EXPLICIT);
@@ -304,6 +310,7 @@ const struct weft__owner_ops weft__owner_ops = {
     .delivered = go_delivered,
     .begun = go_begun,
     .finished = go_finished,
+    .adopt = go_adopt,
     .cancel_root = go_cancel_root,
     .visit = go_visit,
 };
