@@ -154,7 +154,8 @@ WEFT_API void weft_check_report_free(weft_check_report *report);
  * A wait that nothing simulated can end is a deadlock, and reported.
  *
  * All that goes wrong is drawn from one seed: a run with one worker and a virtual clock does the
- * same each time.  Under weft check each fault that has a probability is a choice of the schedule,
+ * same each time, unless a task runs so long that it loses its worker (weft_options.stuck_after_ns
+ * puts that off).  Under weft check each fault that has a probability is a choice of the schedule,
  * whatever that probability is (but for 1), so that it is found, shrunk and replayed. ---- */
 
 /* All zero: a network without faults, in which bytes arrive at once. */

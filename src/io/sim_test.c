@@ -31,6 +31,7 @@ static int simtest_run_on(size_t workers, const weft_sim_options *options, int (
     return weft_run_with(fn, arg, &(weft_options){.workers = workers,
                                                   .virtual_clock = true,
                                                   .io = WEFT_IO_SIM,
+                                                  .stuck_after_ns = 60 * WEFT_SECOND,
                                                   .quiet = true});
 }
 
