@@ -113,9 +113,11 @@ struct weft_hand {
 WEFT_API weft_piece **weft_hand_take(void);
 WEFT_API void weft_hand_give(weft_piece **at);
 
-/* Where all the inlined ways end that are not short.  The join leaves in piece->run whether the
- * caller must run the piece: NULL. */
+/* Never sleeps.  Where an inlined fork ends that is not short. */
 WEFT_API WEFT_HAND_COLD weft_piece **weft_hand_fork(weft_piece **at, weft_piece *piece);
+
+/* Sleeps, as weft_join does.  Where an inlined join ends that is not short.  Leaves in piece->run
+ * whether the caller must run the piece: NULL. */
 WEFT_API WEFT_HAND_COLD weft_piece **weft_hand_join(weft_piece **at, weft_piece *piece);
 
 #if defined(__SANITIZE_THREAD__)
