@@ -17,12 +17,14 @@ for io in $(backends); do
 $port open
 0 closed, 0 silent
 END
-    # All of them: others on this machine may listen, too.
-    WEFT_IO=$io "$examples/portscan" > "$tmp/said"
-    grep -qx "$first open" "$tmp/said"
-    grep -qx "$port open" "$tmp/said"
-    sum=$(awk '/ open$/ { n++ } / closed, / { n += $1 + $3 } END { print n }' "$tmp/said")
-    expect "$sum" 65535
+    # All of them: others on this machine may listen, too.  Under ThreadSanitizer it takes a minute.
+    if [ "${WEFT_SANITIZE:-}" != thread ]; then
+        WEFT_IO=$io "$examples/portscan" > "$tmp/said"
+        grep -qx "$first open" "$tmp/said"
+        grep -qx "$port open" "$tmp/said"
+        sum=$(awk '/ open$/ { n++ } / closed, / { n += $1 + $3 } END { print n }' "$tmp/said")
+        expect "$sum" 65535
+    fi
     leave echo "$pid"
     leave first "$echoing"
     WEFT_IO=$io "$examples/portscan" 127.0.0.1 "$port" > "$tmp/said"

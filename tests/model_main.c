@@ -158,12 +158,18 @@ static const struct model_spared *spared_find(const struct model_spared *spared,
     return NULL;
 }
 
-/* A mutant that is found although it is spared is an error too: the list must not grow stale. */
+/* A mutant that is found although it is spared is an error too: the list must not grow stale.  That
+ * nothing finds it takes every interleaving of every model to see, so that is for the night. */
 static int mutant_run(const struct model_site *s, const char *change, const struct model *models,
                       size_t count, const struct model_spared *known)
 {
     const struct model *finder;
 
+    if (known != NULL && !W.night) {
+        printf("mutant: %s:%d %s %s %s: spared: %s\n", s->site->function, s->site->line,
+               op_names[s->site->kind], s->site->text, change, known->why);
+        return 0;
+    }
     model_mutant.site = s->site;
     finder = mutant_hunt(models, count, s->models);
     model_mutant.site = NULL;
