@@ -324,17 +324,22 @@ struct forks_wait {
     weft__split_slot *slot;
 };
 
-/* The joiner is off its stack. */
+/* Of a piece that has ended, the joiner, which nobody else wakes. */
+static void forks_wake(const struct weft__piece *piece)
+{
+    struct weft__task *joiner = piece->joiner;
+    if (weft__claim(joiner, piece->ticket, 0) == WEFT__CLAIM_MUST_READY) {
+        weft__ready(joiner);
+    }
+}
+
+/* The joiner is off its stack.  Once it can be found *wait may be gone. */
 static void forks_publish(void *arg)
 {
     const struct forks_wait *wait = arg;
-    struct weft__task *joiner = wait->piece->joiner;
-    uint64_t ticket = wait->piece->ticket;
-    if (split_wait(wait->slot, (uintptr_t)wait->piece)) {
-        return; /* and *wait may be gone */
-    }
-    if (weft__claim(joiner, ticket, 0) == WEFT__CLAIM_MUST_READY) {
-        weft__ready(joiner);
+    struct weft__piece *piece = wait->piece;
+    if (!split_wait(wait->slot, (uintptr_t)piece)) {
+        forks_wake(piece);
     }
 }
 
@@ -377,10 +382,7 @@ static void forks_end_piece(struct weft__piece *piece, weft__split_slot *slot)
     struct weft__thread *self = weft__enter();
     weft__control_order(piece);
     if (split_finish(slot)) {
-        struct weft__task *joiner = piece->joiner;
-        if (weft__claim(joiner, piece->ticket, 0) == WEFT__CLAIM_MUST_READY) {
-            weft__ready(joiner);
-        }
+        forks_wake(piece);
     }
     weft__leave(self);
 }

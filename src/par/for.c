@@ -7,6 +7,8 @@
 #include "weft/err.h"
 #include "weft/loop.h"
 
+#define FOR_LOOK 4u /* chunks of the dynamic schedule between two looks at the clock */
+
 struct for_ops {
     int (*body)(int64_t from, int64_t to, void *arg);
 };
@@ -58,9 +60,9 @@ static void for_dynamic_part(size_t k, void *arg)
         if (!weft__loop_chunk(loop, (int64_t)from, (int64_t)to, NULL)) {
             return;
         }
-        if (i % 4 == 3) {
+        if (i % FOR_LOOK == FOR_LOOK - 1) {
             int64_t now = weft__time_now();
-            weft__loop_fail(loop, weft__par_pause((int32_t)weft__min((now - since) / 1000, 1000)));
+            weft__loop_pause(loop, now - since);
             since = now;
         }
     }

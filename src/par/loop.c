@@ -27,11 +27,11 @@
 #include "weft/err.h"
 #include "weft/par.h"
 #include "weft/task.h"
+#include "weft/time.h"
 
 #define LOOP_CHUNK_NS    8000 /* what a chunk should take: a thousand times what it costs */
 #define LOOP_GROWTH_MAX  8
 #define LOOP_STEERED     3    /* chunks of a steered strip */
-#define LOOP_US          1000
 
 /* ---- to give way ---- */
 
@@ -68,6 +68,12 @@ void weft__loop_fail(struct weft__loop *loop, int code)
     if (code < 0) {
         (void)a_cas(&loop->code, &none, code, relaxed, relaxed);
     }
+}
+
+void weft__loop_pause(struct weft__loop *loop, int64_t took_ns)
+{
+    int64_t us = weft__min(took_ns / WEFT_US, (int64_t)WEFT_BUDGET); /* more is not counted */
+    weft__loop_fail(loop, weft__par_pause((int32_t)us));
 }
 
 bool weft__loop_chunk(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
@@ -207,7 +213,7 @@ static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to, 
             pace = loop_pace(pace, took);
             since = now;
             done = 0;
-            weft__loop_fail(loop, weft__par_pause((int32_t)weft__min(took / LOOP_US, 1000)));
+            weft__loop_pause(loop, took);
         }
     }
 }
@@ -228,8 +234,7 @@ static void loop_leaf(struct weft__loop *loop, int64_t from, int64_t to, void *a
 {
     int64_t since = weft__time_now();
     if (weft__loop_chunk(loop, from, to, acc) && !weft__control) {
-        int64_t took = weft__time_now() - since;
-        weft__loop_fail(loop, weft__par_pause((int32_t)weft__min(took / LOOP_US, 1000)));
+        weft__loop_pause(loop, weft__time_now() - since);
     }
 }
 
