@@ -1,6 +1,7 @@
 /* watch.c - the watchdog: a thread that sees to it that no task can stop the others.
  *
- * While any worker is busy it looks at all of them every tick, somewhat less than a millisecond:
+ * While any worker is busy it looks at all of them every tick, somewhat less than a millisecond,
+ * or twice that where a single one switches all the time:
  *   - timers that are due and that their busy worker has not fired are fired here;
  *   - work that waits while a worker sleeps gets that worker woken;
  *   - a worker that has not switched for stuck_after_ns, while work waits and no other worker is
