@@ -19,8 +19,9 @@ struct loop {
     int uneven;
 };
 
-/* Computes for so many rounds, each of which waits for the one before: about a nanosecond. */
-static inline void loop_work(long rounds)
+/* Computes for so many rounds, each of which waits for the one before: about a nanosecond.  Neither
+ * inlined nor aligned by chance, so that all peers run the same instructions. */
+__attribute__((noinline, aligned(64), unused)) static void loop_work(long rounds)
 {
     uint64_t x = (uint64_t)rounds | 1;
 

@@ -35,6 +35,8 @@
 #define FORKS_ROOM     ((uint32_t)FORKS_SLOTS - 1) /* so that no place is beyond the end */
 #define FORKS_REST_NS  (20 * WEFT_US) /* after a wake-up in vain; doubled each time, */
 #define FORKS_EASE_MAX 8              /* so often at most */
+#define FORKS_NEAR_LINES 3            /* of a piece and what lies behind it: its arguments */
+#define FORKS_LINGER   36             /* looks of some 45 ns */
 
 struct weft__forks_arena {
     struct weft__forks_arena *next;
@@ -254,6 +256,15 @@ static void forks_count_in_vain(struct weft__worker *w)
     w->forking.rest_until = weft__time_now() + (FORKS_REST_NS << w->forking.ease);
 }
 
+/* Those that are shared from now on, if nothing is yet. */
+static void forks_set_locals(struct weft__forks *forks, const struct weft__task *task)
+{
+    if (forks->split.split == 0 && forks->locals != task->locals) {
+        weft__locals_unref(forks->locals);
+        forks->locals = weft__locals_ref(task->locals);
+    }
+}
+
 /* Shares some of the first `count`, and sees to it that somebody comes. */
 static void forks_share(struct weft__forks *forks, uint32_t count)
 {
@@ -266,10 +277,7 @@ static void forks_share(struct weft__forks *forks, uint32_t count)
         weft__leave(self);
         return; /* and remains asked */
     }
-    if (forks->split.split == 0 && forks->locals != self->task->locals) {
-        weft__locals_unref(forks->locals);
-        forks->locals = weft__locals_ref(self->task->locals);
-    }
+    forks_set_locals(forks, self->task);
     if (split_share(&forks->split, count) && w) {
         forks->woken_at = must_wake ? split_tail(split_look(&forks->split)) + 1 : 0;
         weft__idle_share(rt);
@@ -292,6 +300,13 @@ void weft__forks_push_nowhere(struct weft__piece *piece)
     weft__leave(self);
 }
 
+/* There is no room for it. */
+static void forks_push_over(struct weft__piece *piece)
+{
+    piece->ticket = 1;
+    piece->run = NULL;
+}
+
 void weft__forks_push(struct weft__forks *forks, struct weft__piece *piece)
 {
     if (!forks && (forks = weft__forks_get()) == NULL) {
@@ -299,8 +314,7 @@ void weft__forks_push(struct weft__forks *forks, struct weft__piece *piece)
         return;
     }
     if (!split_push_slowly(&forks->split, (uintptr_t)piece)) {
-        piece->ticket = 1; /* there is no room */
-        piece->run = NULL;
+        forks_push_over(piece);
         return;
     }
     if (split_is_wanted(&forks->split)) {
@@ -308,13 +322,48 @@ void weft__forks_push(struct weft__forks *forks, struct weft__piece *piece)
     }
 }
 
-bool weft__forks_is_wanted(void)
+/* ---- offers ---- */
+
+bool weft__forks_may_offer(bool even_more)
 {
     struct weft__forks *forks = weft__forks_get();
     if (WEFT_UNLIKELY(weft__control != NULL)) {
         return weft__control_choose(2) == 1;
     }
-    return forks && split_is_wanted(&forks->split);
+    return forks && forks->task->runtime->worker_count > 1 &&
+           (even_more || !split_has_more(split_look(&forks->split)));
+}
+
+/* Shares all, and wakes somebody if nobody is about. */
+static void forks_open(struct weft__forks *forks)
+{
+    struct weft__thread *self = weft__enter();
+    struct weft__worker *w = weft__seat(self);
+    struct weft__runtime *rt = forks->task->runtime;
+    if (w) {
+        forks_set_locals(forks, self->task);
+        split_offer(&forks->split);
+        a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
+        if (a_load(&rt->idle.searching, relaxed) == 0 &&
+            a_load(&rt->idle.sleeping, relaxed) != 0 && forks_may_wake(w)) {
+            forks->woken_at = split_count(&forks->split);
+            weft__idle_share(rt);
+        }
+    }
+    weft__leave(self);
+}
+
+void weft__forks_offer(struct weft__piece *piece)
+{
+    struct weft__forks *forks = weft__forks_get();
+    piece->scope = weft__self_task()->scope;
+    if (!forks) {
+        weft__forks_push_nowhere(piece);
+    } else if (!split_push_slowly(&forks->split, (uintptr_t)piece)) {
+        forks_push_over(piece);
+    } else if (forks->task->runtime->worker_count > 1) {
+        forks_open(forks);
+    }
 }
 
 /* ---- join ---- */
@@ -343,12 +392,38 @@ static void forks_publish(void *arg)
     }
 }
 
+/* Pieces go to and fro: who has none here looks for the next one at once, and closely. */
+static void forks_heat(struct weft__worker *w)
+{
+    if (w) {
+        w->forking.is_hot = w->runtime->spin;
+    }
+}
+
+/* For about as long as a park takes, if there is nothing else to do here.  True: it has ended. */
+static bool forks_linger(struct weft__thread *self, weft__split_slot *slot)
+{
+    struct weft__worker *w = weft__seat(self);
+    for (unsigned i = 0; i < FORKS_LINGER && !split_is_done(slot); i++) {
+        if (!w || !w->runtime->spin || weft__worker_has_work(w) || weft__worker_has_private(w)) {
+            return false;
+        }
+        a_relax();
+    }
+    return split_is_done(slot);
+}
+
 static void forks_await(struct weft__piece *piece, weft__split_slot *slot)
 {
     if (split_is_done(slot)) {
         return;
     }
     struct weft__thread *self = weft__enter();
+    if (forks_linger(self, slot)) {
+        weft__leave(self);
+        return;
+    }
+    forks_heat(weft__seat(self));
     struct forks_wait wait = {.piece = piece, .slot = slot};
     piece->joiner = self->task;
     piece->ticket = weft__park_ticket(self->task);
@@ -411,7 +486,8 @@ static void forks_note_taken(struct weft__forks *forks)
     }
 }
 
-bool weft__forks_take(struct weft__forks *forks, struct weft__piece *piece)
+/* is_offer: what lies below it is to remain on offer. */
+static bool forks_take(struct weft__forks *forks, struct weft__piece *piece, bool is_offer)
 {
     if (!piece->run || !forks) {
         return forks_take_apart(forks, piece);
@@ -425,7 +501,7 @@ bool weft__forks_take(struct weft__forks *forks, struct weft__piece *piece)
     if (split_is_wanted(&forks->split) && split_count(&forks->split) - 1 > forks->split.split) {
         forks_share(forks, split_count(&forks->split) - 1);
     }
-    if (split_take(&forks->split) == SPLIT_MINE) {
+    if (split_take(&forks->split, is_offer) == SPLIT_MINE) {
         forks_note_taken(forks);
         return true;
     }
@@ -436,13 +512,23 @@ bool weft__forks_take(struct weft__forks *forks, struct weft__piece *piece)
     return false;
 }
 
+bool weft__forks_take(struct weft__forks *forks, struct weft__piece *piece)
+{
+    return forks_take(forks, piece, false);
+}
+
+bool weft__forks_take_back(struct weft__piece *piece)
+{
+    return forks_take(weft__self_task()->forks, piece, true);
+}
+
 void weft__forks_abandon(void)
 {
     struct weft__forks *forks = weft__self_task()->forks;
     while (forks && split_count(&forks->split) > 0) {
         weft__split_slot *slot = split_last(&forks->split);
         struct weft__piece *piece = (struct weft__piece *)a_load(slot, relaxed);
-        if (split_take(&forks->split) == SPLIT_STOLEN) {
+        if (split_take(&forks->split, false) == SPLIT_STOLEN) {
             if (piece) {
                 forks_await(piece, slot);
             }
@@ -506,6 +592,17 @@ static void forks_fill_birth(struct weft__birth *birth, struct weft__forks *fork
     weft__san_release(birth);
 }
 
+/* All that lies in the owner's cache and not in ours, at the same time, while the birth is made. */
+static inline void forks_prefetch(struct weft__forks *forks, uint64_t ends)
+{
+    __builtin_prefetch(&forks->split.ends, 1);
+    __builtin_prefetch(&forks->locals);
+    uintptr_t likely = a_load(&forks->slots[split_tail(ends)], relaxed);
+    for (uintptr_t i = 0; i < FORKS_NEAR_LINES; i++) {
+        __builtin_prefetch((const void *)(likely + i * WEFT_CACHE_LINE));
+    }
+}
+
 struct weft__runnable *weft__forks_rob(struct weft__worker *w, struct weft__worker *victim)
 {
     struct weft__forks *forks = a_load(&victim->forks, acquire); /* pairs with forks_attach */
@@ -518,6 +615,7 @@ struct weft__runnable *weft__forks_rob(struct weft__worker *w, struct weft__work
         return NULL;
     }
     uint32_t class_index = split_tag(ends);
+    forks_prefetch(forks, ends);
     struct weft__birth *birth = forks_new_birth(w, class_index);
     weft__split_slot *slot = NULL;
     uintptr_t item = 0;
@@ -533,6 +631,7 @@ struct weft__runnable *weft__forks_rob(struct weft__worker *w, struct weft__work
         return NULL;
     }
     struct weft__piece *piece = (struct weft__piece *)item;
+    forks_heat(w);
     forks_fill_birth(birth, forks, piece, slot);
     weft__owner_ops.adopt(piece->scope, birth->service);
     return &birth->run;

@@ -81,8 +81,15 @@ void weft__forks_push_nowhere(struct weft__piece *piece);
  * The piece is the last that was forked. */
 bool weft__forks_take(struct weft__forks *forks, struct weft__piece *piece);
 
-/* Never sleeps.  Would a piece be given away if it were forked now? */
-bool weft__forks_is_wanted(void);
+/* Never sleeps.  Would it make sense to offer a piece now?  Not if nobody else could run it; nor,
+ * if not even_more, while there is one that nobody has taken. */
+bool weft__forks_may_offer(bool even_more);
+
+/* Never sleeps.  Forks the piece, whose run is set, so that others may take it at once. */
+void weft__forks_offer(struct weft__piece *piece);
+
+/* weft__forks_take of a piece that was offered. */
+bool weft__forks_take_back(struct weft__piece *piece);
 
 /* Never sleeps.  A place that has no room, for code that must have one. */
 struct weft__forks *weft__forks_none(void);

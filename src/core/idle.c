@@ -165,12 +165,13 @@ void weft__idle_keep(struct weft__runtime *rt, int64_t at)
     }
 }
 
-bool weft__idle_may_search(struct weft__runtime *rt)
+bool weft__idle_may_search(struct weft__worker *w)
 {
+    struct weft__runtime *rt = w->runtime;
     struct weft__idle *idle = &rt->idle;
     size_t busy = rt->worker_count - weft__min(rt->worker_count,
                                                (size_t)a_load(&idle->sleeping, relaxed));
-    if (2 * (size_t)a_load(&idle->searching, relaxed) >= busy) {
+    if (2 * (size_t)a_load(&idle->searching, relaxed) >= busy && !w->forking.is_hot) {
         return false; /* enough others look */
     }
     a_add(&idle->searching, 1, seq_cst);

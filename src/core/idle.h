@@ -39,7 +39,7 @@ bool weft__idle_has_listened(struct weft__runtime *rt);
 void weft__idle_keep(struct weft__runtime *rt, int64_t at);
 
 /* The searching count: how many workers look for work. */
-bool weft__idle_may_search(struct weft__runtime *rt);
+bool weft__idle_may_search(struct weft__worker *w);
 void weft__idle_found(struct weft__worker *w);
 
 /* Sleeps, unless work turns up first.  The worker is searching on return (and on entry if

@@ -177,7 +177,7 @@ static void worker_run_pieces(struct weft__worker *w, uint32_t pieces)
     bool is_searching = false;
     while (pieces > 0) {
         bool found = work_take();
-        if (!found && (is_searching || (is_searching = weft__idle_may_search(&rt)))) {
+        if (!found && (is_searching || (is_searching = weft__idle_may_search(w)))) {
             found = work_take();
         }
         if (!found) {
@@ -306,7 +306,7 @@ static void worker_looks_once(void)
 /* The last searcher leaves with one piece and does not look for the other. */
 static void worker_leaves(struct weft__worker *w)
 {
-    bool is_searching = weft__idle_may_search(&rt);
+    bool is_searching = weft__idle_may_search(w);
     while (!work_take()) {
         weft__idle_sleep(w, is_searching);
         is_searching = true;

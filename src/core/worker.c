@@ -35,6 +35,8 @@
 #define REFILL_MAX       32  /* likewise; these lie on whatever stack there is */
 #define SPIN_ROUNDS      12  /* of about 2 us each: together about what a wake-up costs */
 #define SPIN_RELAXES     48
+#define SPIN_SEATS       8 /* looked at all the while */
+#define SPIN_RIPENS      4 /* of which so many between two looks at what has been forked */
 #define SPIN_SCORE_MAX   8
 #define PREFETCH_LINES   12 /* of a stack: an I/O call's frames */
 #define PREFETCH_CROWD   48 /* so many that wait have left the nearest cache before their turn */
@@ -504,15 +506,21 @@ static bool worker_help(struct weft__worker *w, struct weft__worker *victim)
     return (poll && poll->help(victim)) || has_more;
 }
 
+static struct weft__runnable *worker_rob_piece(struct weft__worker *w, struct weft__worker *victim)
+{
+    struct weft__runnable *item = weft__forks_rob(w, victim);
+    weft__stat_add(&w->steals, item != NULL);
+    return item;
+}
+
 /* What a task has forked; or it is asked for some of that. */
 static struct weft__runnable *worker_steal_piece(struct weft__worker *w, size_t start)
 {
     struct weft__runtime *rt = w->runtime;
     struct weft__runnable *item = NULL;
     for (size_t i = 0; i < rt->worker_count && !item; i++) {
-        item = weft__forks_rob(w, &rt->workers[(start + i) % rt->worker_count]);
+        item = worker_rob_piece(w, &rt->workers[(start + i) % rt->worker_count]);
     }
-    weft__stat_add(&w->steals, item != NULL);
     return item;
 }
 
@@ -551,19 +559,41 @@ static bool worker_poll(struct weft__worker *w, bool is_last)
     return poll && poll->turn(w, is_last);
 }
 
+/* A searcher's breath between two rounds.  What has been forked may be worth no more than a breath,
+ * so that is looked at all the while; twice, or its owner would have to wait for the end of what he
+ * could have done himself meanwhile. */
+static struct weft__runnable *worker_relax(struct weft__worker *w)
+{
+    struct weft__runtime *rt = w->runtime;
+    size_t seats = weft__min(rt->worker_count, (size_t)SPIN_SEATS);
+    size_t start = (size_t)weft__rng_below(&w->rng, rt->worker_count);
+    for (unsigned i = 0; i < SPIN_RELAXES / SPIN_RIPENS; i++) {
+        struct weft__worker *victim = &rt->workers[(start + i % seats) % rt->worker_count];
+        bool is_there = weft__forks_has_more(victim);
+        for (unsigned k = 0; k < SPIN_RIPENS; k++) {
+            a_relax();
+        }
+        if (is_there && weft__forks_has_more(victim)) {
+            return worker_rob_piece(w, victim);
+        }
+    }
+    return NULL;
+}
+
 /* Spinning is worth about one wake-up, and only when it found work lately. */
 static struct weft__runnable *worker_spin(struct weft__worker *w)
 {
     struct weft__runtime *rt = w->runtime;
-    struct weft__runnable *item = NULL;
-    unsigned rounds = rt->spin && w->spin_score > 0 ? SPIN_ROUNDS : 1;
+    struct weft__runnable *item = w->forking.is_hot ? worker_relax(w) : NULL;
+    bool may_spin = rt->spin && (w->spin_score > 0 || w->forking.is_hot);
+    unsigned rounds = may_spin ? SPIN_ROUNDS : 1;
     for (unsigned round = 0; round < rounds && !item; round++) {
         if (a_load(&rt->stopping, relaxed)) {
             return NULL;
         }
         item = worker_steal(w);
-        for (unsigned i = 0; !item && round + 1 < rounds && i < SPIN_RELAXES; i++) {
-            a_relax();
+        if (!item && round + 1 < rounds) {
+            item = worker_relax(w);
         }
     }
     if (item) {
@@ -571,6 +601,7 @@ static struct weft__runnable *worker_spin(struct weft__worker *w)
     } else if (w->spin_score > 0) {
         w->spin_score--;
     }
+    w->forking.is_hot = item && w->forking.is_hot;
     return item;
 }
 
@@ -606,7 +637,7 @@ static struct weft__runnable *worker_find(struct weft__worker *w)
             }
             return NULL;
         }
-        if (!item && (is_searching || (is_searching = weft__idle_may_search(rt)))) {
+        if (!item && (is_searching || (is_searching = weft__idle_may_search(w)))) {
             item = worker_spin(w);
         }
         if (item) {

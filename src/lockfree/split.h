@@ -9,6 +9,7 @@
  * The owner pushes and takes in the private part with plain loads and stores alone; that is the
  * point of it.  It moves the split when it is asked: up, to share half of what is private, when a
  * thief found nothing; down, to take back half of what is shared, when it joins its way into that.
+ * What is worth a swap may be offered unasked, to be there even while the owner has no CPU.
  * tail and split lie in one word, `ends`, which is only changed as a whole.
  *
  *   S1  first <= tail <= split <= head.
@@ -154,8 +155,7 @@ static inline bool split_push_slowly(struct weft__split *s, uintptr_t item)
     return true;
 }
 
-/* Takes the last item back.  False: it is not `item`, or somebody wants something; see split_take.
- */
+/* Takes the last item back.  False: it is not `item`, or somebody wants something: split_take. */
 static inline bool split_pop(struct weft__split *s, uintptr_t item)
 {
     weft__split_slot *at = s->head;
@@ -174,37 +174,47 @@ static inline void split_forget(struct weft__split *s)
     split_set_join_from(s);
 }
 
+static inline void split_share_to(struct weft__split *s, uint32_t to)
+{
+    uint64_t ends = a_load(&s->ends, relaxed);
+    /* release pairs with the acquire in split_steal: the slots, and what their items point to */
+    while (!a_cas(&s->ends, &ends, (ends & ~SPLIT_MASK) | to, release, relaxed)) {}
+    s->split = to;
+}
+
 /* Shares half (rounded up) of what is private of the first `count`.  False: that is none. */
 static inline bool split_share(struct weft__split *s, uint32_t count)
 {
     if (count <= s->split) {
         return false;
     }
-    uint64_t to = (s->split + count + 1) / 2;
-    uint64_t ends = a_load(&s->ends, relaxed);
-    /* release pairs with the acquire in split_steal: the slots, and what their items point to */
-    while (!a_cas(&s->ends, &ends, (ends & ~SPLIT_MASK) | to, release, relaxed)) {
-        ;
-    }
-    s->split = (uint32_t)to;
+    split_share_to(s, (s->split + count + 1) / 2);
     split_reopen(s);
     return true;
 }
 
-/* Takes the last item back, which is not over. */
-static inline enum split_taken split_take(struct weft__split *s)
+/* Shares all there is, though nobody may have asked.  Who has asked is not answered by it. */
+static inline void split_offer(struct weft__split *s)
+{
+    split_share_to(s, split_count(s));
+    if (!split_is_wanted(s)) {
+        split_set_join_from(s);
+    }
+}
+
+/* Takes the last item back, which is not over; with half of what is shared, if not is_one. */
+static inline enum split_taken split_take(struct weft__split *s, bool is_one)
 {
     uint32_t at = split_count(s) - 1;
     WEFT_CHECK(s->head > s->first);
     if (at < s->split) {
-        uint64_t ends = a_load(&s->ends, relaxed);
-        uint64_t to;
+        uint64_t ends = a_load(&s->ends, relaxed), to;
         do {
             uint32_t tail = split_tail(ends);
             if (tail > at) {
                 return SPLIT_STOLEN;
             }
-            to = tail + (at - tail) / 2;
+            to = is_one ? at : tail + (at - tail) / 2;
         } while (!a_cas(&s->ends, &ends, (ends & ~SPLIT_MASK) | to, relaxed, relaxed));
         s->split = (uint32_t)to;
         if (!split_is_wanted(s)) {
@@ -265,8 +275,8 @@ static inline uint64_t split_look(struct weft__split *s)
     return a_load(&s->ends, relaxed);
 }
 
-/* Takes the oldest, if nothing has changed since `ends` was looked at, in which there were more.
- * NULL: something has.  The slot is the thief's until split_finish. */
+/* Takes the oldest of `ends`, in which there were more.  NULL: something has changed since that was
+ * looked at.  The slot is the thief's until split_finish. */
 static inline weft__split_slot *split_steal(struct weft__split *s, uint64_t ends,
                                             uintptr_t *ret_item)
 {

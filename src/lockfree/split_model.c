@@ -60,14 +60,32 @@ static void owner_await(int i)
     split_settle(&split);
 }
 
-static void owner_join(int i)
+static void owner_join_by(int i, bool is_mine)
 {
-    if (split_pop(&split, (uintptr_t)&items[i]) || split_take(&split) == SPLIT_MINE) {
+    if (is_mine) {
         item_run((uintptr_t)&items[i]);
     } else {
         owner_await(i);
     }
     model_assert(a_load(&items[i], relaxed) == RUN);
+}
+
+static void owner_join(int i)
+{
+    bool is_private = split_pop(&split, (uintptr_t)&items[i]);
+    owner_join_by(i, is_private || split_take(&split, false) == SPLIT_MINE);
+}
+
+static void owner_offer(int i)
+{
+    a_store(&items[i], FILLED, relaxed);
+    model_assert(split_push_slowly(&split, (uintptr_t)&items[i]));
+    split_offer(&split);
+}
+
+static void owner_take_back(int i)
+{
+    owner_join_by(i, split_take(&split, true) == SPLIT_MINE);
 }
 
 static void owner_one(void)
@@ -105,6 +123,33 @@ static void owner_three(void)
     split_share(&split, split_count(&split));
     owner_join(2);
     owner_join(1);
+    owner_join(0);
+}
+
+static void owner_offers(void)
+{
+    owner_offer(0);
+    owner_take_back(0);
+    owner_offer(0);
+    owner_take_back(0);
+}
+
+static void owner_offers_two(void)
+{
+    owner_offer(0);
+    owner_offer(1);
+    owner_take_back(1);
+    owner_take_back(0);
+}
+
+/* What is forked as usual lies above, and below. */
+static void owner_offers_between(void)
+{
+    owner_fork(0);
+    owner_offer(1);
+    owner_fork(2);
+    owner_join(2);
+    owner_take_back(1);
     owner_join(0);
 }
 
@@ -206,6 +251,9 @@ static const struct model models[] = {
     MODEL_NIGHT("split_one_two_thieves", models_reset, ends_well, owner_one, thief_0, thief_1),
     MODEL("split_two", models_reset, ends_well, owner_two, thief_0),
     MODEL("split_again", models_reset, ends_well, owner_again, thief_0),
+    MODEL("split_offers", models_reset, ends_well, owner_offers, thief_0),
+    MODEL_NIGHT("split_offers_two", models_reset, ends_well, owner_offers_two, thief_0_twice),
+    MODEL_NIGHT("split_offers_between", models_reset, ends_well, owner_offers_between, thief_0),
     MODEL_NIGHT("split_two_twice", models_reset, ends_well, owner_two, thief_0_twice),
     MODEL_NIGHT("split_three", models_reset, ends_well, owner_three, thief_0),
     MODEL_NIGHT("split_again_two_thieves", models_reset, ends_well, owner_again, thief_0, thief_1),

@@ -58,11 +58,11 @@ TEST(split_shares_the_older_half)
     EXPECT(split_pop(s, 64));
     EXPECT(split_pop(s, 48));
     EXPECT(!split_pop(s, 32));
-    EXPECT_EQ(split_take(s), SPLIT_STOLEN);
+    EXPECT_EQ(split_take(s, false), SPLIT_STOLEN);
     EXPECT(split_wait(split_last(s), 32));
     EXPECT(split_finish(second)); /* somebody waits */
     split_settle(s);
-    EXPECT_EQ(split_take(s), SPLIT_STOLEN);
+    EXPECT_EQ(split_take(s, false), SPLIT_STOLEN);
     EXPECT(!split_finish(first)); /* nobody does */
     EXPECT(split_is_done(first));
     EXPECT(!split_wait(split_last(s), 16));
@@ -81,10 +81,40 @@ TEST(split_takes_back)
     EXPECT(split_pop(s, 64));
     EXPECT(split_pop(s, 48));
     EXPECT(!split_pop(s, 32));
-    EXPECT_EQ(split_take(s), SPLIT_MINE);
+    EXPECT_EQ(split_take(s, false), SPLIT_MINE);
     EXPECT_EQ(split_count(s), 1);
     EXPECT_EQ(split_rob(s, &slot), 0); /* all of it: half of one is none */
     EXPECT(split_pop(s, 16));
+}
+
+/* An offer is all there is, and what is taken back of it is one. */
+TEST(split_offers)
+{
+    struct weft__split *s = split_filled(3);
+    weft__split_slot *slot;
+    split_offer(s);
+    EXPECT(!split_pop(s, 48));
+    EXPECT_EQ(split_take(s, true), SPLIT_MINE);
+    EXPECT_EQ(split_rob(s, &slot), 16);
+    EXPECT_EQ(split_take(s, true), SPLIT_MINE);
+    EXPECT_EQ(split_take(s, true), SPLIT_STOLEN);
+    EXPECT(!split_finish(slot));
+    split_settle(s);
+    EXPECT_EQ(split_count(s), 0);
+    EXPECT(split_push(s, 16));
+    EXPECT(split_pop(s, 16));
+}
+
+/* Who has asked for something private is not answered by an offer of something else. */
+TEST(split_offer_is_no_answer)
+{
+    struct weft__split *s = split_filled(2);
+    split_ask(s);
+    split_offer(s);
+    EXPECT(split_is_wanted(s));
+    EXPECT_EQ(split_take(s, true), SPLIT_MINE);
+    EXPECT(split_is_wanted(s));
+    EXPECT(!split_push(s, 48));
 }
 
 /* What found no room is not in a slot; what is in a slot is not taken for it. */
@@ -108,7 +138,7 @@ TEST(split_stale_look)
     EXPECT(split_share(s, 2));
     uint64_t ends = split_look(s);
     EXPECT(split_pop(s, 32));
-    EXPECT_EQ(split_take(s), SPLIT_MINE);
+    EXPECT_EQ(split_take(s, false), SPLIT_MINE);
     EXPECT(split_steal(s, ends, &item) == NULL);
     split_begin(s, 7);
     EXPECT_EQ(split_tag(split_look(s)), 7);

@@ -22,9 +22,30 @@ FORK_SAME_PLACE(struct weft__split, join_from, struct weft_hand, join_from);
 FORK_SAME_PLACE(struct weft__split, head, struct weft_hand, head);
 FORK_SAME_PLACE(struct weft__split, note, struct weft_hand, scope);
 
-bool weft__par_is_wanted(void)
+/* ---- offers ---- */
+
+bool weft__par_may_offer(bool even_more)
 {
-    return weft__forks_is_wanted();
+    return weft__forks_may_offer(even_more);
+}
+
+void weft__par_offer(weft_piece *piece, int (*fn)(void *arg), void *arg)
+{
+    struct weft__piece *p = (struct weft__piece *)piece;
+    p->run = weft__forks_run;
+    p->fn = fn;
+    p->arg = arg;
+    weft__forks_offer(p);
+}
+
+bool weft__par_take_back(weft_piece *piece, int *ret_code)
+{
+    struct weft__piece *p = (struct weft__piece *)piece;
+    if (weft__forks_take_back(p)) {
+        return true;
+    }
+    *ret_code = (int)p->rc;
+    return false;
 }
 
 /* ---- by functions: all that is not short is behind a call that comes last, so that the short way

@@ -1,14 +1,23 @@
-/* fork.h - for the files of this room: is somebody there for a piece?
+/* fork.h - pieces as the files of this room fork them.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef WEFT_PAR_FORK_H
 #define WEFT_PAR_FORK_H
 
-#include "base/base.h"
+#include "weft/par.h"
 
-/* Never sleeps, cheap enough to be asked every few hundred nanoseconds.  Does somebody want work,
- * so that what is forked now is likely to be taken?  False in plain threads and with one worker. */
-bool weft__par_is_wanted(void);
+/* ---- offers: pieces worth some ten nanoseconds, so that others may take them at once ---- */
+
+/* Never sleeps.  Would it make sense now?  Not if nobody else could run it; nor, if not even_more,
+ * while there is one that nobody has taken. */
+bool weft__par_may_offer(bool even_more);
+
+/* Never sleeps.  As weft_fork. */
+void weft__par_offer(weft_piece *piece, int (*fn)(void *arg), void *arg);
+
+/* Sleeps, if somebody has taken it, until it has ended, and returns false, with its code.  True:
+ * the caller must do what it was for. */
+bool weft__par_take_back(weft_piece *piece, int *ret_code);
 
 #endif

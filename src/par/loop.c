@@ -1,16 +1,18 @@
 /* loop.c - goes through a range of indices and gives parts of it away.
  *
- * A strip is the range that one task has before it.  It is run in chunks.  Before each chunk the
- * task asks whether somebody wants work, and if so forks the upper half of what is left; the frame
- * of that fork waits for it, so there are at most as many as the range can be halved.  A loop in a
- * program that is busy everywhere forks nothing.
+ * A strip is the range that one task has before it.  It is run in parts of some microseconds; how
+ * many indices that is, is found out by the clock, which is read once for each.  While more is left
+ * than the next part, its upper half is offered to whoever wants work, and taken back when the
+ * lower one is done, unless somebody has taken it.  So almost all of the strip can be had by
+ * others, the largest piece first, even while the kernel runs something else on this CPU; at the
+ * price of two swaps for each part.
  *
- * How many indices make a chunk is found out by the clock, which is read once for each: a chunk
- * that was too short is followed by a longer one.  With a grain given, chunks are never longer, and
- * the clock is read after as many of them as make up that time.
+ * As long as the pace is not known only one half is on offer: the loop may be a short one.
+ *
+ * With a grain given, the body is called for so many indices and no more; a part is some of those.
  *
  * Nothing here may depend on the clock while a run is steered, or a schedule could not be repeated:
- * then a strip has a few chunks of the same length.
+ * then a strip has a few parts of the same length.
  *
  * Rejected: to divide the range into as many parts as there are workers, or a multiple; the loop
  * does not know how many of them have time, nor whether its indices are alike.
@@ -29,9 +31,12 @@
 #include "weft/task.h"
 #include "weft/time.h"
 
-#define LOOP_CHUNK_NS    8000 /* what a chunk should take: a thousand times what it costs */
+#define LOOP_CHUNK_NS    8000 /* what a part should take: a hundred times what it costs */
 #define LOOP_GROWTH_MAX  8
-#define LOOP_STEERED     3    /* chunks of a steered strip */
+#define LOOP_UNTIMED     2    /* so many indices cost no look at the clock */
+#define LOOP_DEPTH       12   /* so often a strip is halved though something is on offer: each time
+                               * is a frame on its stack */
+#define LOOP_STEERED     3    /* parts of a steered strip */
 
 /* ---- to give way ---- */
 
@@ -119,112 +124,149 @@ void weft__loop_acc_fini(struct weft__loop_acc *acc)
 struct loop_half {
     weft_piece piece;
     struct weft__loop *loop;
-    int64_t from, to, pace;
+    int64_t from, to;
+    uint64_t pace;
     struct weft__loop_acc acc;
 };
 
-static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to, int64_t pace,
-                             void *acc);
-
-static int loop_strip_half(void *arg)
+static int64_t loop_middle(int64_t from, int64_t to)
 {
-    struct loop_half *half = arg;
-    loop_strip_paced(half->loop, half->from, half->to, half->pace, half->acc.at);
-    return a_load(&half->loop->code, relaxed);
+    uint64_t len = weft__loop_len(from, to); /* which may be the largest number */
+    return (int64_t)((uint64_t)from + (len - len / 2));
 }
 
-static int loop_tree_half(void *arg)
-{
-    struct loop_half *half = arg;
-    return weft__loop_tree(half->loop, half->from, half->to, half->acc.at);
-}
-
-/* Ends the half: what it has adds up to *acc. */
-static void loop_join(struct loop_half *half, void *acc)
+/* Somebody else has run the half: what he has adds up to *acc. */
+static void loop_end_half(struct loop_half *half, int code, void *acc)
 {
     struct weft__loop *loop = half->loop;
-    weft__loop_fail(loop, weft_join(&half->piece)); /* it may have been cancelled unbegun */
+    weft__loop_fail(loop, code); /* it may have been cancelled unbegun */
     if (loop->combine && a_load(&loop->code, relaxed) == 0) {
         loop->combine(acc, half->acc.at, loop->arg);
     }
-    weft__loop_acc_fini(&half->acc);
-}
-
-static int64_t loop_middle(int64_t from, int64_t to)
-{
-    return (int64_t)((uint64_t)from + (weft__loop_len(from, to) + 1) / 2);
 }
 
 /* ---- a strip ---- */
 
-/* How many indices are to be run between two looks at the clock, when so many have taken so
- * long. */
-static int64_t loop_pace(int64_t pace, int64_t took)
+/* How fast a task goes through its strip. */
+struct loop_pace {
+    uint64_t n;    /* chunks of the grain, or indices, between two looks at the clock; */
+    bool is_found; /* they take about LOOP_CHUNK_NS, as far as is known */
+    uint32_t depth; /* halves that wait in this task */
+    uint64_t done; /* since the last one, */
+    int64_t since; /* at that time; 0: there was none */
+};
+
+static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to,
+                             struct loop_pace *pace, void *acc);
+
+static int loop_strip_half(void *arg)
 {
+    struct loop_half *half = arg;
+    struct loop_pace pace = {.n = half->pace};
+    loop_strip_paced(half->loop, half->from, half->to, &pace, half->acc.at);
+    return a_load(&half->loop->code, relaxed);
+}
+
+static uint64_t loop_unit(const struct weft__loop *loop)
+{
+    return (uint64_t)weft__max(loop->grain, 1);
+}
+
+/* So many indices are run next. */
+static uint64_t loop_part(const struct weft__loop *loop, const struct loop_pace *pace,
+                          uint64_t left)
+{
+    uint64_t unit = loop_unit(loop);
+    return pace->n > left / unit ? left : pace->n * unit;
+}
+
+static void loop_look(struct weft__loop *loop, struct loop_pace *pace)
+{
+    int64_t now = weft__time_now(), took = pace->since ? now - pace->since : 0;
+    if (pace->since == 0) {
+        pace->since = now;
+        pace->done = 0;
+        return;
+    }
     if (took > 4 * LOOP_CHUNK_NS) {
-        return weft__max(pace / 2, 1);
+        pace->n = weft__max(pace->n / 2, UINT64_C(1));
+    } else if (took <= LOOP_CHUNK_NS / 2 && pace->n < INT64_MAX / LOOP_GROWTH_MAX) {
+        pace->n *= took > LOOP_CHUNK_NS / LOOP_GROWTH_MAX ? 2 : LOOP_GROWTH_MAX;
     }
-    if (took > LOOP_CHUNK_NS / 2 || pace > INT64_MAX / LOOP_GROWTH_MAX) {
-        return pace;
-    }
-    return pace * (took > LOOP_CHUNK_NS / LOOP_GROWTH_MAX ? 2 : LOOP_GROWTH_MAX);
+    pace->is_found = took > LOOP_CHUNK_NS / LOOP_GROWTH_MAX;
+    pace->since = now;
+    pace->done = 0;
+    weft__loop_pause(loop, took);
 }
 
-/* Gives the upper half away and runs the lower one.  False: there was no memory for it. */
-static WEFT_NOINLINE bool loop_halve(struct weft__loop *loop, int64_t from, int64_t to,
-                                     int64_t pace, void *acc)
+/* Offers the upper half and runs the lower one.  Returns where to go on. */
+static WEFT_NOINLINE int64_t loop_halve(struct weft__loop *loop, int64_t from, int64_t to,
+                                        struct loop_pace *pace, void *acc)
 {
-    struct loop_half half;
-    int64_t middle = loop_middle(from, to);
+    struct loop_half half = {.loop = loop, .from = loop_middle(from, to), .to = to};
+    int code;
     if (weft__loop_acc_init(&half.acc, loop) != 0) {
-        return false;
+        return from;
     }
-    half.loop = loop;
-    half.from = middle;
-    half.to = to;
-    half.pace = pace;
-    weft_fork(&half.piece, loop_strip_half, &half);
-    loop_strip_paced(loop, from, middle, pace, acc);
-    loop_join(&half, acc);
-    return true;
+    /* Indices there may be dearer than here: who takes them begins more carefully. */
+    half.pace = weft__control ? pace->n : weft__max(pace->n / LOOP_GROWTH_MAX, UINT64_C(1));
+    weft__par_offer(&half.piece, loop_strip_half, &half);
+    pace->depth++;
+    loop_strip_paced(loop, from, half.from, pace, acc);
+    pace->depth--;
+    if (weft__par_take_back(&half.piece, &code)) {
+        to = half.from;
+    } else {
+        loop_end_half(&half, code, acc);
+    }
+    weft__loop_acc_fini(&half.acc);
+    return to;
 }
 
-static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to, int64_t pace,
-                             void *acc)
+/* Runs a part in chunks.  False: that is the end. */
+static bool loop_run_part(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
 {
-    bool is_timed = weft__control == NULL;
-    int64_t since = is_timed ? weft__time_now() : 0;
-    uint64_t done = 0;
-    while (from < to) {
-        uint64_t left = weft__loop_len(from, to);
-        uint64_t chunk = (uint64_t)(loop->grain > 0 ? loop->grain : pace);
-        if (left > chunk && !loop->is_whole && weft__par_is_wanted() &&
-            loop_halve(loop, from, to, pace, acc)) {
-            return;
+    uint64_t chunk = loop->grain > 0 ? (uint64_t)loop->grain : UINT64_MAX;
+    bool goes_on = true;
+    while (from < to && goes_on) {
+        int64_t end = (int64_t)((uint64_t)from + weft__min(chunk, weft__loop_len(from, to)));
+        goes_on = weft__loop_chunk(loop, from, end, acc);
+        from = end;
+    }
+    return goes_on;
+}
+
+static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to,
+                             struct loop_pace *pace, void *acc)
+{
+    bool goes_on = true;
+    while (from < to && goes_on) {
+        uint64_t left = weft__loop_len(from, to), part = loop_part(loop, pace, left);
+        int64_t end = (int64_t)((uint64_t)from + part);
+        bool even_more = pace->is_found && pace->depth < LOOP_DEPTH;
+        if (end < to && !loop->is_whole && weft__par_may_offer(even_more)) {
+            int64_t rest = loop_halve(loop, from, to, pace, acc);
+            if (rest != from) {
+                from = rest;
+                continue;
+            }
         }
-        chunk = weft__min(chunk, left);
-        if (!weft__loop_chunk(loop, from, (int64_t)((uint64_t)from + chunk), acc)) {
-            return;
+        if (pace->done >= (pace->since ? pace->n : LOOP_UNTIMED) && !weft__control) {
+            loop_look(loop, pace);
         }
-        from = (int64_t)((uint64_t)from + chunk);
-        done += chunk;
-        if (is_timed && done >= (uint64_t)pace && from < to) {
-            int64_t now = weft__time_now(), took = now - since;
-            pace = loop_pace(pace, took);
-            since = now;
-            done = 0;
-            weft__loop_pause(loop, took);
-        }
+        goes_on = loop_run_part(loop, from, end, acc);
+        from = end;
+        pace->done += part / loop_unit(loop);
     }
 }
 
 int weft__loop_strip(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
 {
-    int64_t pace = 1;
+    struct loop_pace pace = {.n = 1};
     if (weft__control) {
-        pace = (int64_t)(weft__loop_len(from, to) / LOOP_STEERED + 1);
+        pace.n = weft__loop_len(from, to) / LOOP_STEERED + 1;
     }
-    loop_strip_paced(loop, from, to, pace, acc);
+    loop_strip_paced(loop, from, to, &pace, acc);
     return a_load(&loop->code, relaxed);
 }
 
@@ -236,6 +278,12 @@ static void loop_leaf(struct weft__loop *loop, int64_t from, int64_t to, void *a
     if (weft__loop_chunk(loop, from, to, acc) && !weft__control) {
         weft__loop_pause(loop, weft__time_now() - since);
     }
+}
+
+static int loop_tree_half(void *arg)
+{
+    struct loop_half *half = arg;
+    return weft__loop_tree(half->loop, half->from, half->to, half->acc.at);
 }
 
 int weft__loop_tree(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
@@ -253,7 +301,8 @@ int weft__loop_tree(struct weft__loop *loop, int64_t from, int64_t to, void *acc
             half.to = to;
             weft_fork(&half.piece, loop_tree_half, &half);
             weft__loop_tree(loop, from, half.from, acc);
-            loop_join(&half, acc);
+            loop_end_half(&half, weft_join(&half.piece), acc);
+            weft__loop_acc_fini(&half.acc);
         }
     }
     return a_load(&loop->code, relaxed);
@@ -269,37 +318,35 @@ struct loop_each {
     bool has_begun;
 };
 
-static void loop_each_range(const struct loop_each *range);
+static int loop_each_range(const struct loop_each *range);
 
 static int loop_each_half(void *arg)
 {
     struct loop_each *half = arg;
     half->has_begun = true;
-    loop_each_range(half);
-    return 0;
+    return loop_each_range(half);
 }
 
-static void loop_each_range(const struct loop_each *range)
+static int loop_each_range(const struct loop_each *range)
 {
+    struct loop_each lower = *range, upper = *range;
     if (range->to - range->from == 1) {
         range->each(range->from, range->arg);
-        return;
+        return 0;
     }
-    struct loop_each lower = *range, upper = *range;
     lower.to = upper.from = range->from + (range->to - range->from) / 2;
     upper.has_begun = false;
-    weft_fork(&upper.piece, loop_each_half, &upper);
-    loop_each_range(&lower);
-    (void)weft_join(&upper.piece);
+    weft__par_offer(&upper.piece, loop_each_half, &upper);
+    int rc_lower = loop_each_range(&lower), rc_upper = 0;
+    (void)weft__par_take_back(&upper.piece, &rc_upper);
     if (!upper.has_begun) {
-        loop_each_range(&upper); /* cancelled, and yet to be done */
+        rc_upper = loop_each_range(&upper); /* ours, or cancelled and yet to be done */
     }
+    return rc_lower < 0 ? rc_lower : rc_upper;
 }
 
-void weft__par_each(size_t n, void (*each)(size_t index, void *arg), void *arg)
+int weft__par_each(size_t n, void (*each)(size_t index, void *arg), void *arg)
 {
     struct loop_each all = {.each = each, .arg = arg, .from = 0, .to = n};
-    if (n > 0) {
-        loop_each_range(&all);
-    }
+    return n > 0 ? loop_each_range(&all) : 0;
 }

@@ -55,8 +55,9 @@ int weft__par_pause(int32_t spent_us);
 /* Sleeps.  The same after a part of the loop that took so long; a cancel is the loop's failure. */
 void weft__loop_pause(struct weft__loop *loop, int64_t took_ns);
 
-/* Sleeps.  Calls each(index, arg) for 0 <= index < n, for certain: in a cancelled scope, too. */
-void weft__par_each(size_t n, void (*each)(size_t index, void *arg), void *arg);
+/* Sleeps.  Calls each(index, arg) for 0 <= index < n, for certain: in a cancelled scope, too.  0,
+ * or -WEFT_EPANIC when one of the calls has panicked. */
+int weft__par_each(size_t n, void (*each)(size_t index, void *arg), void *arg);
 
 /* Never sleeps.  How many can work at the same time. */
 size_t weft__par_width(void);
