@@ -116,6 +116,23 @@ static int talk_over_a_socket(void)
     return rc < 0 ? rc : late;
 }
 
+static int square(int64_t from, int64_t to, void *arg)
+{
+    int64_t *squares = arg;
+
+    for (int64_t i = from; i < to; i++)
+        squares[i] = i * i;
+    return 0;
+}
+
+static int use_cpus(void)
+{
+    int64_t squares[100];
+    int rc = weft_for(0, 100, square, squares);
+
+    return rc < 0 ? rc : squares[99] == 9801 ? 0 : -EPROTO;
+}
+
 static int on_a_thread(void)
 {
     weft_scope scope;
@@ -150,7 +167,7 @@ static int app(void *arg)
     printf("%d\n", sum);
     if (rc == 0 && (rc = closed) == 0 && (rc = use_locks()) == 0 &&
         (rc = use_select(squares, squares)) == 0 && (rc = use_ticker()) == 0 &&
-        (rc = use_context()) == 0 && (rc = talk_over_a_socket()) == 0)
+        (rc = use_context()) == 0 && (rc = use_cpus()) == 0 && (rc = talk_over_a_socket()) == 0)
         rc = on_a_thread();
     weft_chan_free(jobs);
     weft_chan_free(squares);

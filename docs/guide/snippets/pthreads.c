@@ -92,6 +92,25 @@ static int three_tasks(void)
 }
 /* [/join] */
 
+static int square(int64_t from, int64_t to, void *arg)
+{
+    int64_t *squares = arg;
+
+    for (int64_t i = from; i < to; i++)
+        squares[i] = i * i;
+    return 0;
+}
+
+static int compute(void)
+{
+    int64_t squares[100];
+    int rc = weft_for(0, 100, square, squares);
+
+    if (rc == 0)
+        printf("%d\n", (int)squares[99]);
+    return rc;
+}
+
 /* ---- the world outside ---- */
 
 static int serve(void *arg) /* the task of one connection */
@@ -227,6 +246,8 @@ static int app(void *arg)
     weft_scope_close(&scope);
     printf("%d, prepared %d times, for %s\n", total, prepared_times,
            (const char *)weft_local_get(&user));
+    if (rc == 0)
+        rc = compute();
     return rc < 0 ? rc : outside();
 }
 

@@ -83,28 +83,52 @@ static int waiting(void)
 }
 
 /* [range] */
-struct range { int from, to, primes; };
-
-static int count_primes(void *arg) /* never waits */
+static int count_primes(int64_t from, int64_t to, void *acc, void *arg) /* never waits */
 {
-    struct range *r = *(struct range **)arg;
-    int primes = 0; /* counted here, and written to memory that others read once, at the end */
+    int primes = 0;
 
-    for (int n = r->from; n < r->to; n++) {
-        int d = 2;
+    (void)arg;
+    for (int64_t n = from; n < to; n++) {
+        int64_t d = 2;
         while (d * d <= n && n % d != 0)
             d++;
         primes += n > 1 && d * d > n;
     }
-    r->primes = primes;
+    *(int *)acc += primes; /* an accumulator is of this task alone */
     return 0;
 }
 /* [/range] */
 
+static void add(void *acc, const void *other, void *arg)
+{
+    (void)arg;
+    *(int *)acc += *(const int *)other;
+}
+
+/* [reduced] */
+static const int none = 0;
+static const weft_reduce_ops primes_of = {
+    .size = sizeof none, .identity = &none, .body = count_primes, .combine = add};
+
+static int by_reduction(int below, int *ret_primes)
+{
+    return weft_reduce(0, below, &primes_of, ret_primes, NULL);
+}
+/* [/reduced] */
+
 /* [pieces] */
 #define PIECES 64 /* more than CPUs, so that a slow piece holds up nobody for long */
 
-static int in_pieces(int below, int *ret_primes)
+struct range { int from, to, primes; };
+
+static int count_range(void *arg)
+{
+    struct range *r = *(struct range **)arg;
+
+    return count_primes(r->from, r->to, &r->primes, NULL);
+}
+
+static int by_tasks(int below, int *ret_primes)
 {
     struct range ranges[PIECES];
     weft_scope scope;
@@ -114,7 +138,7 @@ static int in_pieces(int below, int *ret_primes)
     for (int i = 0; i < PIECES; i++) {
         struct range *range = &ranges[i];
         *range = (struct range){below / PIECES * i, below / PIECES * (i + 1), 0};
-        weft_go(&scope, count_primes, &range);
+        weft_go(&scope, count_range, &range);
     }
     int rc = weft_scope_close(&scope);
     for (int i = 0; i < PIECES; i++)
@@ -127,12 +151,15 @@ static int in_pieces(int below, int *ret_primes)
 
 static int computing(void)
 {
-    int below = 64000, primes = 0, rc = in_pieces(below, &primes);
-    struct range whole = {0, below, 0}, *where = &whole;
+    int below = 64000, reduced = 0, in_tasks = 0, plain = 0;
+    int rc = by_reduction(below, &reduced);
 
     if (rc == 0)
-        rc = count_primes(&where);
-    printf("%d primes, counted in pieces; %d by a plain loop\n", primes, whole.primes);
+        rc = by_tasks(below, &in_tasks);
+    if (rc == 0)
+        rc = count_primes(0, below, &plain, NULL);
+    printf("%d primes by a reduction, %d by tasks, %d by a plain loop\n", reduced, in_tasks,
+           plain);
     return rc;
 }
 
