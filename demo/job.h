@@ -51,6 +51,7 @@ int sequential_run(struct job *job);
 int sequential_run_warm(struct job *job);
 int threads_run(struct job *job);
 int tasks_run(struct job *job);
+int loops_run(struct job *job);
 
 /* Set by SIGINT and SIGTERM to their number. */
 extern volatile sig_atomic_t job_stop;

@@ -9,7 +9,9 @@
 
 #include <weft/err.h>
 
-static const struct trial *report_base(const struct report *report)
+#define REPORT_WIDTH 80 /* what any terminal has; the table is no wider */
+
+const struct trial *report_base(const struct report *report)
 {
     for (size_t i = 0; i < report->n; i++) {
         if (strcmp(report->trials[i].strategy->name, "sequential") == 0)
@@ -27,9 +29,16 @@ static size_t report_done(const struct report *report)
     return done;
 }
 
-static double report_speedup(const struct trial *base, const struct trial *trial)
+double report_speedup(const struct trial *base, const struct trial *trial)
 {
     return base != NULL && trial->wall_ns > 0 ? (double)base->wall_ns / (double)trial->wall_ns : 0;
+}
+
+double report_efficiency(const struct report *report, const struct trial *trial)
+{
+    const struct trial *base = report_base(report);
+
+    return report_speedup(base, trial) / (double)(trial == base ? 1 : report_cpus(report));
 }
 
 static bool report_is_control(unsigned char byte)
@@ -58,7 +67,8 @@ static void report_print_head(const struct report *report, FILE *file)
     fprintf(file, ": %" PRIu64 " files, %.1f MB", verdict->files, (double)verdict->bytes / 1e6);
     if (report->warm->skipped > 0)
         fprintf(file, "; %" PRIu64 " links and other things passed over", report->warm->skipped);
-    fprintf(file, "; %zu workers on %zu CPUs\n", report->workers, report->cpus);
+    fprintf(file, "\n%zu worker%s on %zu CPU%s\n", report->workers, report->workers == 1 ? "" : "s",
+            report->cpus, report->cpus == 1 ? "" : "s");
     if (report->warm->state == TRIAL_DONE) {
         fprintf(file, "(before: all read once in %.3f s, so that each finds the same page cache)\n",
                 trial_seconds(report->warm->wall_ns));
@@ -86,21 +96,23 @@ static void report_print_failure(const struct trial *trial, FILE *file)
 static void report_print_row(const struct report *report, const struct trial *trial, FILE *file)
 {
     const struct trial *base = report_base(report);
-    char hex[SHA256_HEX_SIZE], speedup[16] = "-";
+    char hex[SHA256_HEX_SIZE], speedup[16] = "-", efficiency[16] = "-";
 
     if (trial->state == TRIAL_FAILED) {
-        fprintf(file, "%-20s failed: ", trial->strategy->title);
+        fprintf(file, "%-18s failed: ", trial->strategy->title);
         report_print_failure(trial, file);
         fputc('\n', file);
     }
     if (trial->state != TRIAL_DONE)
         return;
-    if (base != NULL)
+    if (base != NULL) {
         snprintf(speedup, sizeof speedup, "%.2f", report_speedup(base, trial));
+        snprintf(efficiency, sizeof efficiency, "%.0f %%", 100 * report_efficiency(report, trial));
+    }
     sha256_hex(trial->digest, hex);
-    fprintf(file, "%-20s %9.3f s %9.3f s %9.1f MB %9s   %.12s\n", trial->strategy->title,
+    fprintf(file, "%-18s %8.3f s %8.3f s %8.1f MB %8s %10s %.7s\n", trial->strategy->title,
             trial_seconds(trial->wall_ns), trial_seconds(trial->cpu_ns),
-            (double)trial->peak_bytes / 1e6, speedup, hex);
+            (double)trial->peak_bytes / 1e6, speedup, efficiency, hex);
 }
 
 static void report_print_interrupted(const struct report *report, FILE *file)
@@ -141,13 +153,31 @@ static void report_print_verdict(const struct report *report, FILE *file)
     }
 }
 
+/* A text of words, in lines of at most REPORT_WIDTH characters. */
+static void report_fill(const char *text, FILE *file)
+{
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t size = strcspn(text, " ");
+        if (column > 0 && column + 1 + size > REPORT_WIDTH) {
+            fputc('\n', file);
+            column = 0;
+        }
+        column += (size_t)fprintf(file, "%s%.*s", column > 0 ? " " : "", (int)size, text);
+        text += size;
+        text += strspn(text, " ");
+    }
+    fputc('\n', file);
+}
+
 void report_print(const struct report *report, FILE *file)
 {
     char advice[REPORT_ADVICE_MAX];
 
     report_print_head(report, file);
-    fprintf(file, "%-20s %11s %11s %12s %9s   %s\n", "strategy", "wall", "CPU", "peak memory",
-            "speed-up", "answers");
+    fprintf(file, "%-18s %10s %10s %11s %8s %10s %s\n", "strategy", "wall", "CPU", "peak memory",
+            "speed-up", "efficiency", "answers");
     for (size_t i = 0; i < report->n; i++)
         report_print_row(report, &report->trials[i], file);
     fputc('\n', file);
@@ -156,7 +186,8 @@ void report_print(const struct report *report, FILE *file)
         return;
     }
     report_advice(report, advice, sizeof advice);
-    fprintf(file, "%s\n\n", advice);
+    report_fill(advice, file);
+    fputc('\n', file);
     report_print_verdict(report, file);
 }
 
@@ -219,8 +250,10 @@ static void report_json_trial(const struct report *report, const struct trial *t
     if (trial->state == TRIAL_DONE) {
         sha256_hex(trial->digest, hex);
         fprintf(file, ",\"digest\":\"%s\"", hex);
-        if (base != NULL)
-            fprintf(file, ",\"speedup\":%.4f", report_speedup(base, trial));
+        if (base != NULL) {
+            fprintf(file, ",\"speedup\":%.4f,\"efficiency\":%.4f", report_speedup(base, trial),
+                    report_efficiency(report, trial));
+        }
     }
     if (trial->state == TRIAL_FAILED) {
         fprintf(file, ",\"code\":%d,\"signal\":%d", trial->code, trial->signal);

@@ -7,7 +7,7 @@
 
 #include "compare.h"
 
-#define REPORT_ADVICE_MAX 512
+#define REPORT_ADVICE_MAX 1024
 
 struct report {
     const char *root;
@@ -20,7 +20,22 @@ struct report {
     int stop;                  /* the signal that ended it early, or 0 */
 };
 
-/* One or two sentences that follow from the figures, for this machine and this directory. */
+/* What the others are compared with: sequential, if it is done; else NULL. */
+const struct trial *report_base(const struct report *report);
+
+/* How many CPUs a strategy can keep busy. */
+static inline size_t report_cpus(const struct report *report)
+{
+    return report->workers < report->cpus ? report->workers : report->cpus;
+}
+
+/* How many times as fast as the base.  0 when either is not known. */
+double report_speedup(const struct trial *base, const struct trial *trial);
+
+/* The speed-up for each CPU that the trial could use: 1 is all that can be hoped for. */
+double report_efficiency(const struct report *report, const struct trial *trial);
+
+/* Two or three sentences that follow from the figures, for this machine and this directory. */
 void report_advice(const struct report *report, char *ret_text, size_t size);
 
 /* For people; the last line says whether the answers were identical, or that it was interrupted. */

@@ -10,6 +10,7 @@ const struct strategy strategies[] = {
     {"sequential", "sequential", sequential_run},
     {"threads", "threads and locks", threads_run},
     {"tasks", "tasks and channels", tasks_run},
+    {"loops", "parallel for", loops_run},
 };
 
 const size_t strategies_n = sizeof strategies / sizeof strategies[0];

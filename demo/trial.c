@@ -30,6 +30,7 @@ struct trial_report {
     int code;
     int64_t wall_ns;
     int64_t cpu_ns;
+    int64_t queued_ns;
     uint64_t peak_bytes;
     uint64_t skipped;
 };
@@ -59,12 +60,27 @@ static int64_t trial_cpu_ns(const struct rusage *usage)
     return us * 1000;
 }
 
+/* How long the first thread has waited for a CPU; 0 from a kernel that does not count it. */
+static int64_t trial_queued_ns(void)
+{
+    int64_t queued_ns = 0;
+    FILE *file = fopen("/proc/self/schedstat", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%*d %" SCNd64, &queued_ns) != 1)
+        queued_ns = 0;
+    fclose(file);
+    return queued_ns;
+}
+
 /* ---- the child ---- */
 
 static struct trial_report trial_measure(const struct trial *trial, struct job *job)
 {
     struct rusage before, after;
 
+    int64_t queued_ns = trial_queued_ns();
     getrusage(RUSAGE_SELF, &before);
     int64_t started_at = trial_now();
     int code = job_stop != 0 ? -ECANCELED : trial->strategy->run(job);
@@ -73,6 +89,7 @@ static struct trial_report trial_measure(const struct trial *trial, struct job *
     return (struct trial_report){.code = code,
                                  .wall_ns = wall_ns,
                                  .cpu_ns = trial_cpu_ns(&after) - trial_cpu_ns(&before),
+                                 .queued_ns = trial_queued_ns() - queued_ns,
                                  .peak_bytes = (uint64_t)after.ru_maxrss * 1024,
                                  .skipped = job->answers->skipped};
 }
@@ -162,6 +179,7 @@ static void trial_settle(struct trial_watch *watch, int fd)
         fputs("\r\033[K", stderr);
     trial->wall_ns = reported ? report.wall_ns : trial_now() - watch->started_at;
     trial->cpu_ns = report.cpu_ns;
+    trial->queued_ns = report.queued_ns;
     trial->peak_bytes = report.peak_bytes;
     trial->skipped = report.skipped;
     trial->files = atomic_load(&watch->setup->progress->files);

@@ -28,6 +28,7 @@ struct trial {
     uint64_t skipped;
     int64_t wall_ns;
     int64_t cpu_ns;       /* of all its threads, in user code and in the kernel */
+    int64_t queued_ns;    /* its first thread was ready, and all CPUs had other work */
     uint64_t peak_bytes;  /* the most memory that it had resident */
     uint8_t digest[SHA256_SIZE]; /* of all its answers; filled in by compare.c */
 };

@@ -128,13 +128,15 @@ for name in $names; do
     run_demo --strategy "$name" --answers "$tmp/out/answers"
     check_answers "$name" 1
 done
-[ $count -ge 3 ] || fail "--help names only: $names"
+[ $count -ge 4 ] || fail "--help names only: $names"
 run_demo --answers "$tmp/out/answers" --workers 3
 check_answers 'all together' $count
 run_demo --json
 [ "$status" -eq 0 ] || fail "--json: exit status $status"
 grep -q "\"files\":$files,\"bytes\":$bytes,.*\"identical\":true}\$" "$tmp/out/report" ||
     fail '--json'
+[ "$(grep -o '"speedup":[0-9.]*,"efficiency":[0-9.]*}' "$tmp/out/report" | wc -l)" -eq $count ] ||
+    fail '--json: a speed-up and an efficiency for each strategy'
 cat "$tmp/out/report"
 
 # ---- directories with nothing in them, with too much of depth, and with files that never stay

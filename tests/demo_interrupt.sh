@@ -80,6 +80,12 @@ interrupt 130 type 'threads and locks' \
 interrupt 130 type 'tasks and channels' \
     "interrupted: 0 of 1 strategies done; tasks and channels $partial" \
     --strategy tasks "$tmp/large"
+interrupt 130 type 'parallel for' \
+    "interrupted: 0 of 1 strategies done; parallel for $partial" \
+    --strategy loops "$tmp/large"
+interrupt 143 kill 'parallel for' \
+    "interrupted: 1 of 2 strategies done; parallel for $partial" \
+    --strategy sequential --strategy loops --workers 1 "$tmp/medium"
 interrupt 130 type 'tasks and channels' \
     "interrupted: 1 of 2 strategies done; tasks and channels $partial" \
     --strategy sequential --strategy tasks --workers 1 "$tmp/medium"
