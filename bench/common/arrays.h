@@ -11,8 +11,8 @@
 
 #include "common/par.h"
 
-/* Not inlined, so that all peers run the same instructions. */
-#define PAR_KERNEL __attribute__((noinline, unused))
+/* Neither inlined nor aligned by chance, so that all peers run the same instructions. */
+#define PAR_KERNEL __attribute__((noinline, aligned(64), unused))
 
 /* ---- stream: long arrays, in huge pages where the kernel has them ---- */
 
@@ -127,7 +127,7 @@ static inline double par_sort_ns(void (*sort)(int64_t *at, long n), long n)
 
 /* ---- matmul: C += A * B, by halves of the longest side down to blocks ---- */
 
-enum { PAR_BLOCK = 32 };
+enum { PAR_BLOCK = 32, PAR_PAD = 8 };
 
 struct par_product {
     const double *a, *b;
@@ -187,14 +187,16 @@ static inline int par_is_block(const struct par_product *p)
     return p->rows <= PAR_BLOCK && p->columns <= PAR_BLOCK && p->inner <= PAR_BLOCK;
 }
 
-/* n is PAR_BLOCK times a power of two. */
+/* n is PAR_BLOCK times a power of two.  Rows lie a cache line further apart, or those of a block
+ * would all want the same few places of the cache. */
 static inline struct par_product par_product_of(long n)
 {
-    size_t size = (size_t)(n * n) * sizeof(double);
+    long stride = n + PAR_PAD;
+    size_t size = (size_t)(n * stride) * sizeof(double);
     double *a = (double *)par_array(size), *b = (double *)par_array(size);
-    struct par_product p = {a, b, (double *)par_array(size), n, n, n, n};
+    struct par_product p = {a, b, (double *)par_array(size), n, n, n, stride};
 
-    for (long i = 0; i < n * n; i++) {
+    for (long i = 0; i < n * stride; i++) {
         a[i] = (double)(par_nth(i) & 7);
         b[i] = (double)(par_nth(-i) & 7);
     }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const block = 32
+const block, pad = 32, 8
 
 type product struct {
 	a, b, c                      []float64
@@ -110,11 +110,13 @@ func main() {
 	workers, _ := strconv.Atoi(os.Args[2])
 	n, _ := strconv.Atoi(os.Args[3])
 	runtime.GOMAXPROCS(workers)
-	a, b, c := make([]float64, n*n), make([]float64, n*n), make([]float64, n*n)
+	stride := n + pad
+	size := n * stride
+	a, b, c := make([]float64, size), make([]float64, size), make([]float64, size)
 	for i := range a {
 		a[i], b[i] = float64(i*7%8), float64(i*5%8)
 	}
-	p, times := product{a, b, c, n, n, n, n}, 0
+	p, times := product{a, b, c, n, n, n, stride}, 0
 	ns := meanNs(func() {
 		p.multiply()
 		times++

@@ -5,6 +5,7 @@
 mod par;
 
 const BLOCK: usize = 32;
+const PAD: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Product {
@@ -72,9 +73,10 @@ impl Product {
 fn main() {
     let args = par::parse();
     let n = args.n;
-    let a: Vec<f64> = (0..n * n).map(|i| (i * 7 % 8) as f64).collect();
-    let b: Vec<f64> = (0..n * n).map(|i| (i * 5 % 8) as f64).collect();
-    let mut c = vec![0.0; n * n];
+    let stride = n + PAD;
+    let a: Vec<f64> = (0..n * stride).map(|i| (i * 7 % 8) as f64).collect();
+    let b: Vec<f64> = (0..n * stride).map(|i| (i * 5 % 8) as f64).collect();
+    let mut c = vec![0.0; n * stride];
     let p = Product {
         a: a.as_ptr(),
         b: b.as_ptr(),
@@ -82,7 +84,7 @@ fn main() {
         rows: n,
         columns: n,
         inner: n,
-        stride: n,
+        stride,
     };
     let mut times = 0.0;
     let ns = par::on_workers(args.workers, || {
@@ -92,8 +94,9 @@ fn main() {
         })
     });
     // Each row of c sums up to that row of a, times b's row sums.
-    let sums: Vec<f64> = b.chunks(n).map(|row| row.iter().sum()).collect();
-    for (a, c) in a.chunks(n).zip(c.chunks(n)) {
+    let sums: Vec<f64> = b.chunks(stride).map(|row| row[..n].iter().sum()).collect();
+    for (a, c) in a.chunks(stride).zip(c.chunks(stride)) {
+        let (a, c) = (&a[..n], &c[..n]);
         let wanted: f64 = a.iter().zip(&sums).map(|(a, sum)| a * sum * times).sum();
         assert_eq!(wanted, c.iter().sum::<f64>());
     }
