@@ -16,13 +16,21 @@
 
 /* ---- stream: long arrays, in huge pages where the kernel has them ---- */
 
+/* Where they begin is no accident either: with a part in small pages the same loop takes a third
+ * longer. */
 static inline void *par_array(size_t size)
 {
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t huge = (size_t)2 << 20, room = (size + 2 * huge - 1) & ~(huge - 1);
+    char *at = (char *)mmap(NULL, room + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                            -1, 0);
+    size_t before = (huge - (size_t)at % huge) % huge;
 
     bench_ok(at == MAP_FAILED, "mmap");
-    madvise(at, size, MADV_HUGEPAGE);
-    return at;
+    munmap(at + before + room, huge - before);
+    if (before > 0)
+        munmap(at, before);
+    madvise(at + before, room, MADV_HUGEPAGE);
+    return at + before;
 }
 
 static inline void par_fill(double *at, double value, long from, long to)
