@@ -153,6 +153,49 @@ static void count_mutex(long n)
     }
 }
 
+/* One operation: a piece forked and joined. */
+static void count_fork(long n)
+{
+    for (long i = 0; i < n; i++) {
+        weft_piece piece;
+
+        weft_fork(&piece, nothing, NULL);
+        bench_ok(weft_join(&piece), "weft_join");
+    }
+}
+
+WEFT_PIECE(long, same, long, i)
+{
+    __asm__ volatile("" : "+r"(i));
+    return i;
+}
+
+/* The same, inlined. */
+WEFT_PIECE(long, forks, long, n)
+{
+    long sum = 0;
+
+    for (long i = 0; i < n; i++) {
+        WEFT_FORK(piece, same, i);
+        sum += WEFT_JOIN(piece);
+    }
+    return sum;
+}
+
+static int nothing_range(int64_t from, int64_t to, void *arg)
+{
+    (void)from, (void)to, (void)arg;
+    return 0;
+}
+
+/* One operation: a loop of two indices. */
+static void count_for(long n)
+{
+    for (long i = 0; i < n; i++) {
+        bench_ok(weft_for(0, 2, nothing_range, NULL), "weft_for");
+    }
+}
+
 static int app(void *arg)
 {
     const struct bench_args *args = arg;
@@ -173,6 +216,12 @@ static int app(void *arg)
         count_timer(args->n);
     else if (bench_is(args, "sem"))
         count_sem(args->n);
+    else if (bench_is(args, "fork"))
+        count_fork(args->n);
+    else if (bench_is(args, "piece"))
+        bench_ok(forks(args->n) < 0, "a wrong answer");
+    else if (bench_is(args, "for"))
+        count_for(args->n);
     else
         bench_die("no such case");
     return 0;

@@ -67,7 +67,7 @@ WEFT_API int weft_join(weft_piece *piece);
         type ret;                                                                          \
     };                                                                                     \
     static type name##_run(weft_piece **weft_at, arg_type arg);                            \
-    static void name##_stolen(weft_piece *piece)                                           \
+    static __attribute__((unused)) void name##_stolen(weft_piece *piece)                   \
     {                                                                                      \
         struct name##_piece *p = (struct name##_piece *)piece;                             \
         weft_piece **at = weft_hand_take();                                                \

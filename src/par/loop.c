@@ -167,17 +167,18 @@ static int loop_strip_half(void *arg)
     return a_load(&half->loop->code, relaxed);
 }
 
-static uint64_t loop_unit(const struct weft__loop *loop)
+/* Chunks in so many indices; those of the most common grain are the indices. */
+static uint64_t loop_chunks(const struct weft__loop *loop, uint64_t indices)
 {
-    return (uint64_t)weft__max(loop->grain, 1);
+    return loop->grain <= 1 ? indices : indices / (uint64_t)loop->grain;
 }
 
 /* So many indices are run next. */
 static uint64_t loop_part(const struct weft__loop *loop, const struct loop_pace *pace,
                           uint64_t left)
 {
-    uint64_t unit = loop_unit(loop);
-    return pace->n > left / unit ? left : pace->n * unit;
+    bool is_last = pace->n >= loop_chunks(loop, left);
+    return is_last ? left : pace->n * (uint64_t)weft__max(loop->grain, 1);
 }
 
 static void loop_look(struct weft__loop *loop, struct loop_pace *pace)
@@ -256,7 +257,7 @@ static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to,
         }
         goes_on = loop_run_part(loop, from, end, acc);
         from = end;
-        pace->done += part / loop_unit(loop);
+        pace->done += loop_chunks(loop, part);
     }
 }
 
