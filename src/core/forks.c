@@ -63,11 +63,17 @@ void weft__forks_run(struct weft__piece *piece)
     piece->rc = weft__forks_call(weft__self_task(), piece);
 }
 
+/* Of a function: sites are return addresses, and looked up by the byte before. */
+static const void *forks_site_of(uintptr_t fn)
+{
+    return (const void *)(fn + 1);
+}
+
 /* For reports: its function.  Where it was forked nobody wants to pay for. */
 static const void *forks_site(const struct weft__piece *piece)
 {
     bool is_inlined = piece->run != weft__forks_run;
-    return is_inlined ? (const void *)(uintptr_t)piece->run : (const void *)(uintptr_t)piece->fn;
+    return forks_site_of(is_inlined ? (uintptr_t)piece->run : (uintptr_t)piece->fn);
 }
 
 /* ---- where they come from ---- */
@@ -209,7 +215,7 @@ void weft__forks_drop(struct weft__thread *self, struct weft__task *task)
 {
     if (!forks_is_empty(task->forks)) {
         weft__panic_sites("a task ended with a piece that it had not joined", "task started",
-                          task->site, "its function", (const void *)(uintptr_t)task->fn);
+                          task->site, "its function", forks_site_of((uintptr_t)task->fn));
     }
     forks_detach(weft__seat(self), task);
 }
@@ -256,12 +262,21 @@ static void forks_count_in_vain(struct weft__worker *w)
     w->forking.rest_until = weft__time_now() + (FORKS_REST_NS << w->forking.ease);
 }
 
-/* Those that are shared from now on, if nothing is yet. */
-static void forks_set_locals(struct weft__forks *forks, const struct weft__task *task)
+/* What is shared has the task's locals, as they were at some time between its fork and its join.  A
+ * thief reads them when he has taken it, so they stay while anything is shared.  If the task has
+ * set one since, what it has forked since is not shared before the older is joined. */
+static bool forks_may_share(const struct weft__forks *forks)
 {
-    if (forks->split.split == 0 && forks->locals != task->locals) {
+    return forks->locals == forks->task->locals || forks->split.split == 0;
+}
+
+/* Of what is shared from now on. */
+static void forks_set_locals(struct weft__forks *forks)
+{
+    WEFT_CHECK(forks_may_share(forks));
+    if (forks->locals != forks->task->locals) {
         weft__locals_unref(forks->locals);
-        forks->locals = weft__locals_ref(task->locals);
+        forks->locals = weft__locals_ref(forks->task->locals);
     }
 }
 
@@ -273,11 +288,11 @@ static void forks_share(struct weft__forks *forks, uint32_t count)
     struct weft__runtime *rt = forks->task->runtime;
     a_fence(acquire); /* who was asked by a sleeper sees that it sleeps: see weft__idle_sleep */
     bool must_wake = a_load(&rt->idle.searching, relaxed) == 0;
-    if (must_wake && w && !forks_may_wake(w)) {
+    if ((must_wake && w && !forks_may_wake(w)) || !forks_may_share(forks)) {
         weft__leave(self);
         return; /* and remains asked */
     }
-    forks_set_locals(forks, self->task);
+    forks_set_locals(forks);
     if (split_share(&forks->split, count) && w) {
         forks->woken_at = must_wake ? split_tail(split_look(&forks->split)) + 1 : 0;
         weft__idle_share(rt);
@@ -330,7 +345,7 @@ bool weft__forks_may_offer(bool even_more)
     if (WEFT_UNLIKELY(weft__control != NULL)) {
         return weft__control_choose(2) == 1;
     }
-    return forks && forks->task->runtime->worker_count > 1 &&
+    return forks && forks->task->runtime->worker_count > 1 && forks_may_share(forks) &&
            (even_more || !split_has_more(split_look(&forks->split)));
 }
 
@@ -340,8 +355,8 @@ static void forks_open(struct weft__forks *forks)
     struct weft__thread *self = weft__enter();
     struct weft__worker *w = weft__seat(self);
     struct weft__runtime *rt = forks->task->runtime;
-    if (w) {
-        forks_set_locals(forks, self->task);
+    if (w && forks_may_share(forks)) {
+        forks_set_locals(forks);
         split_offer(&forks->split);
         a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
         if (a_load(&rt->idle.searching, relaxed) == 0 &&
