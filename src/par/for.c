@@ -74,7 +74,7 @@ static int for_static(struct weft__loop *loop, int64_t from, int64_t to)
     struct for_parts parts = {.loop = loop, .from = from, .to = to,
                               .n = weft__min(weft__par_width(), len)};
     loop->is_whole = true;
-    weft__par_each(parts.n, for_static_part, &parts);
+    weft__loop_fail(loop, weft__par_each(parts.n, for_static_part, &parts));
     return a_load(&loop->code, relaxed);
 }
 
@@ -84,7 +84,8 @@ static int for_dynamic(struct weft__loop *loop, int64_t from, int64_t to)
     loop->grain = weft__max(loop->grain, 1);
     struct for_parts parts = {.loop = loop, .from = from, .to = to,
                               .n = (len - 1) / (uint64_t)loop->grain + 1};
-    weft__par_each(weft__min(weft__par_width(), parts.n), for_dynamic_part, &parts);
+    uint64_t workers = weft__min(weft__par_width(), parts.n);
+    weft__loop_fail(loop, weft__par_each(workers, for_dynamic_part, &parts));
     return a_load(&loop->code, relaxed);
 }
 

@@ -10,7 +10,8 @@
  * a gap, each with a porter of its own, so no two of them share a place.
  *
  * A failure cancels the scope of the porters.  Who waits at a place then gets -WEFT_ECANCELED and
- * drops its item.
+ * drops its item.  A porter whose stage has panicked (WEFT_PANIC_TASK) cancels, too, as it ends;
+ * nobody knows what its item is by then, so that is not dropped.
  *
  * Rejected: a channel between each two stages; it orders nothing behind a parallel stage, and moves
  * each item from worker to worker.
@@ -37,6 +38,12 @@ struct pipeline {
     weft_sem *places;    /* n rows of `porters`; those of serial stages are used */
 };
 
+struct pipeline_porter {
+    struct pipeline *p;
+    bool makes;     /* an item, so that it has `first` */
+    bool has_ended; /* not by a panic */
+};
+
 static weft_sem *pipeline_place(const struct pipeline *p, size_t stage, uint64_t number)
 {
     return &p->places[stage * p->porters + number % p->porters];
@@ -59,18 +66,21 @@ static void pipeline_drop(const struct pipeline *p, void *item)
 }
 
 /* 1: there is an item. */
-static int pipeline_make(struct pipeline *p, void **ret_item, uint64_t *ret_number)
+static int pipeline_make(struct pipeline_porter *porter, void **ret_item, uint64_t *ret_number)
 {
+    struct pipeline *p = porter->p;
     int rc = weft_mutex_lock(&p->first);
     if (rc != 0) {
         return rc;
     }
+    porter->makes = true;
     rc = p->is_over ? 0 : p->stages[0].fn(ret_item, p->stages[0].arg);
     if (rc > 0) {
         *ret_number = p->made++;
     } else {
         p->is_over = true;
     }
+    porter->makes = false;
     weft_mutex_unlock(&p->first);
     return rc;
 }
@@ -93,12 +103,13 @@ static int pipeline_stage(struct pipeline *p, size_t stage, void **item, uint64_
 }
 
 /* Items from the first stage to the last, until there are no more. */
-static int pipeline_carry(struct pipeline *p)
+static int pipeline_carry(struct pipeline_porter *porter)
 {
+    struct pipeline *p = porter->p;
     for (;;) {
         void *item = NULL;
         uint64_t number = 0;
-        int rc = pipeline_make(p, &item, &number);
+        int rc = pipeline_make(porter, &item, &number);
         if (rc == 0) {
             return 0;
         }
@@ -113,9 +124,29 @@ static int pipeline_carry(struct pipeline *p)
     }
 }
 
-static int pipeline_porter(void *arg)
+static void pipeline_porter_end(void *arg)
 {
-    return pipeline_carry(*(struct pipeline **)arg);
+    const struct pipeline_porter *porter = arg;
+    if (!porter->has_ended) {
+        (void)pipeline_fail(porter->p, -WEFT_EPANIC);
+    }
+    if (porter->makes) {
+        weft_mutex_unlock(&porter->p->first);
+    }
+}
+
+static int pipeline_porter_run(void *arg)
+{
+    struct pipeline_porter porter = {.p = *(struct pipeline **)arg};
+    weft_scope scope;
+    int rc = 0;
+    weft_scope_open(&scope);
+    if (weft_defer(pipeline_porter_end, &porter) == 0) { /* else the others will do */
+        rc = pipeline_carry(&porter);
+    }
+    porter.has_ended = true;
+    (void)weft_scope_close(&scope);
+    return rc;
 }
 
 static int pipeline_run(struct pipeline *p)
@@ -123,11 +154,11 @@ static int pipeline_run(struct pipeline *p)
     weft_scope_open_with(&p->scope, &(weft_scope_options){.name = "pipeline",
                                                           .policy = WEFT_COLLECT});
     for (size_t i = 1; i < p->porters; i++) {
-        if (weft_go(&p->scope, pipeline_porter, &p) != 0) {
+        if (weft_go(&p->scope, pipeline_porter_run, &p) != 0) {
             break; /* those that are there will do */
         }
     }
-    (void)pipeline_carry(p);
+    (void)pipeline_carry(&(struct pipeline_porter){.p = p});
     (void)weft_scope_close(&p->scope);
     return a_load(&p->code, relaxed);
 }

@@ -308,14 +308,14 @@ static void radix_large(struct radix *r, struct radix_range range)
         return;
     }
     l.shift = range.bits > RADIX_BITS ? range.bits - RADIX_BITS : 0;
-    weft__par_each(l.parts, radix_count_part, &l);
+    (void)weft__par_each(l.parts, radix_count_part, &l);
     bool differ = radix_large_places(&l);
     if (differ) {
-        weft__par_each(l.parts, radix_deal_part, &l);
+        (void)weft__par_each(l.parts, radix_deal_part, &l);
     }
     weft__free(l.counts);
     if (differ) {
-        weft__par_each(RADIX_DIGITS, radix_run_bucket, &l);
+        (void)weft__par_each(RADIX_DIGITS, radix_run_bucket, &l);
     } else {
         range.bits = l.shift;
         radix_run(r, range);
@@ -376,7 +376,7 @@ static unsigned radix_look(const struct radix *r, const unsigned char *at, size_
     struct radix_look look = {.r = r, .at = at, .n = n, .first = radix_key(r, at),
                               .parts = n / RADIX_PART + 1};
     unsigned bits = 0;
-    weft__par_each(look.parts, radix_look_part, &look);
+    (void)weft__par_each(look.parts, radix_look_part, &look);
     for (uint64_t differ = a_load(&look.differ, relaxed); differ; differ >>= 1) {
         bits++;
     }

@@ -87,6 +87,9 @@ static int scan_in_blocks(struct scan *scan, void *ret_acc)
     static const weft_for_options one_each = {.grain = 1};
     const weft_scan_ops *ops = scan->ops;
     scan->stride = (ops->size + 63) & ~(size_t)63; /* no two in one cache line */
+    if (scan->n > PTRDIFF_MAX / scan->stride - 2) {
+        return -WEFT_ENOMEM;
+    }
     scan->accs = weft__alloc_aligned(64, (size_t)(scan->n + 2) * scan->stride);
     if (!scan->accs) {
         return -WEFT_ENOMEM;

@@ -29,7 +29,7 @@ struct sort {
     size_t size;
     int (*compare)(const void *a, const void *b, void *arg);
     void *arg;
-    ATOMIC(uint32_t) stopped;
+    ATOMIC(uint32_t) stopped; /* 0, or the code for which, not negative */
 };
 
 /* ---- for both sorts ---- */
@@ -59,7 +59,7 @@ int weft__sort_end(struct weft__sort_room *room, ATOMIC(uint32_t) *stopped)
     } else {
         weft__free(room->at);
     }
-    return a_load(stopped, relaxed) ? -WEFT_ECANCELED : 0;
+    return -(int)a_load(stopped, relaxed);
 }
 
 bool weft__sort_pause(ATOMIC(uint32_t) *stopped, int32_t spent_us)
@@ -70,8 +70,16 @@ bool weft__sort_pause(ATOMIC(uint32_t) *stopped, int32_t spent_us)
     if (weft__par_pause(spent_us) == 0) {
         return false;
     }
-    a_store(stopped, 1, relaxed);
+    a_store(stopped, WEFT_ECANCELED, relaxed);
     return true;
+}
+
+/* A piece in which compare has panicked said so; what it was at is lost. */
+static void sort_note(struct sort *s, int code)
+{
+    if (code == -WEFT_EPANIC) {
+        a_store(&s->stopped, WEFT_EPANIC, relaxed);
+    }
 }
 
 /* ---- small ones ---- */
@@ -252,7 +260,7 @@ static void sort_merge(struct sort *s, struct sort_runs runs)
     sort_split(s, &runs, &rest.runs);
     weft_fork(&rest.piece, sort_merge_piece, &rest);
     sort_merge(s, runs);
-    (void)weft_join(&rest.piece);
+    sort_note(s, weft_join(&rest.piece));
     if (!rest.has_begun) {
         sort_merge(s, rest.runs);
     }
@@ -328,7 +336,7 @@ static void sort_part_run(const struct sort_part *part)
                                   .n = part->n - half, .to_other = !part->to_other};
         weft_fork(&upper.piece, sort_part_piece, &upper);
         sort_part_run(&lower);
-        (void)weft_join(&upper.piece);
+        sort_note(s, weft_join(&upper.piece));
         if (!upper.has_begun) {
             sort_part_run(&upper);
         }

@@ -19,7 +19,8 @@ struct weft__sort_room {
  * -WEFT_EINVAL. */
 WEFT_MUST_USE int weft__sort_begin(struct weft__sort_room *room, size_t n, size_t size);
 
-/* Never sleeps.  Gives the room back.  0, or -WEFT_ECANCELED: it was stopped. */
+/* Never sleeps.  Gives the room back.  0, or the code for which it was stopped: *stopped, which is
+ * not negative there. */
 WEFT_MUST_USE int weft__sort_end(struct weft__sort_room *room, ATOMIC(uint32_t) *stopped);
 
 /* Sleeps.  Lets others have their turns, as weft__par_pause; a cancel sets *stopped.  Returns
