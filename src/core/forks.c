@@ -194,6 +194,29 @@ static void forks_detach(struct weft__worker *w, struct weft__task *task)
     lock_drop(&pool->lock);
 }
 
+static bool forks_have_private(const struct weft__forks *forks)
+{
+    return split_count(&forks->split) > forks->split.split;
+}
+
+/* What is shared has the task's locals, as they were at some time between its fork and its join.  A
+ * thief reads them when he has taken it, so they stay while anything is shared.  If the task has
+ * set one since, what it has forked since is not shared before the older is joined. */
+static bool forks_may_share(const struct weft__forks *forks)
+{
+    return forks->locals == forks->task->locals || forks->split.split == 0;
+}
+
+/* Of what is shared from now on. */
+static void forks_set_locals(struct weft__forks *forks)
+{
+    WEFT_CHECK(forks_may_share(forks));
+    if (forks->locals != forks->task->locals) {
+        weft__locals_unref(forks->locals);
+        forks->locals = weft__locals_ref(forks->task->locals);
+    }
+}
+
 static bool forks_is_empty(const struct weft__forks *forks)
 {
     return split_count(&forks->split) == 0 && forks->split.over == 0 && forks->held == 0;
@@ -205,6 +228,11 @@ void weft__forks_switch(struct weft__thread *self, struct weft__task *prev,
     struct weft__worker *w = weft__seat(self);
     if (prev->forks && forks_is_empty(prev->forks)) {
         forks_detach(w, prev);
+    } else if (prev->forks && w && forks_have_private(prev->forks) &&
+               forks_may_share(prev->forks)) {
+        forks_set_locals(prev->forks);
+        split_offer(&prev->forks->split); /* it will not answer for a while */
+        weft__idle_share(prev->runtime);
     }
     if (next->forks && w) {
         a_store(&w->forks, next->forks, release);
@@ -260,24 +288,6 @@ static void forks_count_in_vain(struct weft__worker *w)
 {
     w->forking.ease = weft__min(w->forking.ease + 1, (uint32_t)FORKS_EASE_MAX);
     w->forking.rest_until = weft__time_now() + (FORKS_REST_NS << w->forking.ease);
-}
-
-/* What is shared has the task's locals, as they were at some time between its fork and its join.  A
- * thief reads them when he has taken it, so they stay while anything is shared.  If the task has
- * set one since, what it has forked since is not shared before the older is joined. */
-static bool forks_may_share(const struct weft__forks *forks)
-{
-    return forks->locals == forks->task->locals || forks->split.split == 0;
-}
-
-/* Of what is shared from now on. */
-static void forks_set_locals(struct weft__forks *forks)
-{
-    WEFT_CHECK(forks_may_share(forks));
-    if (forks->locals != forks->task->locals) {
-        weft__locals_unref(forks->locals);
-        forks->locals = weft__locals_ref(forks->task->locals);
-    }
 }
 
 /* Shares some of the first `count`, and sees to it that somebody comes. */

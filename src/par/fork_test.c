@@ -107,6 +107,27 @@ WEFT_PIECE(int, fork_sleepy_inline, int, depth)
     return WEFT_JOIN(left) + right;
 }
 
+static int fork_counts(void *arg)
+{
+    a_add((ATOMIC(uint32_t) *)arg, 1, relaxed);
+    return 0;
+}
+
+/* The clock is virtual: it jumps when nobody has anything to do. */
+TASK_TEST_FREE(fork_runs_while_its_forker_sleeps)
+{
+    ATOMIC(uint32_t) count = 0;
+    weft_piece pieces[5];
+    for (int i = 0; i < 5; i++) {
+        weft_fork(&pieces[i], fork_counts, &count);
+    }
+    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    EXPECT_EQ(a_load(&count, relaxed), 5);
+    for (int i = 4; i >= 0; i--) {
+        EXPECT_EQ(weft_join(&pieces[i]), 0);
+    }
+}
+
 TASK_TEST(fork_inlined_over_sleeps)
 {
     int depth = test_is_steered ? 1 : 5;
