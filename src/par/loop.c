@@ -300,9 +300,12 @@ int weft__loop_tree(struct weft__loop *loop, int64_t from, int64_t to, void *acc
             half.loop = loop;
             half.from = loop_middle(from, to);
             half.to = to;
-            weft_fork(&half.piece, loop_tree_half, &half);
+            weft__par_offer(&half.piece, loop_tree_half, &half);
             weft__loop_tree(loop, from, half.from, acc);
-            loop_end_half(&half, weft_join(&half.piece), acc);
+            if (weft__par_take_back(&half.piece, &rc)) {
+                rc = loop_tree_half(&half);
+            }
+            loop_end_half(&half, rc, acc);
             weft__loop_acc_fini(&half.acc);
         }
     }
