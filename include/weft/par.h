@@ -59,7 +59,8 @@ WEFT_API int weft_join(weft_piece *piece);
  * defines fib(n) for all the world.  Within the braces WEFT_CALL does the same with less ado, and
  * WEFT_FORK declares a piece of the block it stands in, to be joined there.  A piece has one
  * argument and one result, neither of which may be void.  It always runs: a long computation asks
- * weft_cancelled() now and then, and leaves. */
+ * weft_cancelled() now and then, and leaves.  The result of one that has panicked (WEFT_PANIC_TASK)
+ * has no value. */
 #define WEFT_PIECE(type, name, arg_type, arg)                                              \
     struct name##_piece {                                                                  \
         weft_piece piece;                                                                  \

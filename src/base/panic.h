@@ -40,4 +40,10 @@ WEFT_NORETURN void weft__panic(const char *fmt, ...) WEFT_PRINTF(1, 2);
 WEFT_NORETURN void weft__panic_sites(const char *what, const char *a_label, const void *a_addr,
                                      const char *b_label, const void *b_addr);
 
+/* A function as such a place: return addresses are looked up by the byte before. */
+static inline const void *weft__panic_site_of(uintptr_t fn)
+{
+    return (const void *)(fn + 1);
+}
+
 #endif

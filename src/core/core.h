@@ -123,8 +123,8 @@ struct weft__task {
     struct weft__owntls *tls;        /* thread-locals of its own, or NULL */
     void *defers;                    /* upstairs' list */
     struct weft__forks *forks;       /* what it has forked, or NULL */
-    bool service, panicking;
-    bool is_piece;                   /* of another task's, whose code is for the join alone */
+    bool service, panicking, is_piece; /* the last: its code is for a join alone */
+    struct weft__piece *stolen;      /* steered: the last one it has forked that was given away */
     void *strand;                    /* steered: the roof's word */
     void *arg_at;                    /* where the argument of any task on this stack lies, */
     uint32_t arg_room;               /* and how many bytes it may have */

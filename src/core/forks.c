@@ -63,17 +63,11 @@ void weft__forks_run(struct weft__piece *piece)
     piece->rc = weft__forks_call(weft__self_task(), piece);
 }
 
-/* Of a function: sites are return addresses, and looked up by the byte before. */
-static const void *forks_site_of(uintptr_t fn)
-{
-    return (const void *)(fn + 1);
-}
-
 /* For reports: its function.  Where it was forked nobody wants to pay for. */
 static const void *forks_site(const struct weft__piece *piece)
 {
     bool is_inlined = piece->run != weft__forks_run;
-    return forks_site_of(is_inlined ? (uintptr_t)piece->run : (uintptr_t)piece->fn);
+    return weft__panic_site_of(is_inlined ? (uintptr_t)piece->run : (uintptr_t)piece->fn);
 }
 
 /* ---- where they come from ---- */
@@ -243,7 +237,7 @@ void weft__forks_drop(struct weft__thread *self, struct weft__task *task)
 {
     if (!forks_is_empty(task->forks)) {
         weft__panic_sites("a task ended with a piece that it had not joined", "task started",
-                          task->site, "its function", forks_site_of((uintptr_t)task->fn));
+                          task->site, "its function", weft__panic_site_of((uintptr_t)task->fn));
     }
     forks_detach(weft__seat(self), task);
 }
@@ -256,6 +250,7 @@ static void forks_push_steered(struct weft__thread *self, struct weft__piece *pi
 {
     struct forks_loot loot = {.piece = piece, .slot = &piece->word};
     struct weft__birth *birth;
+    size_t stack_size = self->task->run.is_dense ? 0 : self->task->stack.size;
     weft__control_op(self, WEFT__DEED_FORK, piece, NULL, forks_site(piece));
     self = weft__self();
     if (weft__control_choose(2) != 1 || !piece->scope ||
@@ -263,8 +258,9 @@ static void forks_push_steered(struct weft__thread *self, struct weft__piece *pi
                         &(struct weft__birth_request){.fn = forks_run_piece,
                                                       .arg = &loot,
                                                       .arg_size = sizeof loot,
-                                                      .options = &(weft_task_options){.name =
-                                                                                          "piece"},
+                                                      .options = &(weft_task_options){
+                                                          .name = "piece",
+                                                          .stack_size = stack_size},
                                                       .home = piece->scope,
                                                       .site = forks_site(piece)},
                         &birth) != 0) {
@@ -272,6 +268,8 @@ static void forks_push_steered(struct weft__thread *self, struct weft__piece *pi
         return;
     }
     a_store(&piece->word, (uintptr_t)piece, relaxed);
+    piece->ticket = (uintptr_t)self->task->stolen; /* the one before, until the join */
+    self->task->stolen = piece;
     weft__owner_ops.adopt(piece->scope, false);
     (void)weft__birth_launch(self, self->runtime, birth, WEFT_TASK);
 }
@@ -471,6 +469,7 @@ static bool forks_take_apart(struct weft__forks *forks, struct weft__piece *piec
         }
         return true;
     }
+    weft__self_task()->stolen = (struct weft__piece *)(uintptr_t)piece->ticket;
     weft__control_point(WEFT__DEED_JOIN, piece, forks_site(piece));
     forks_await(piece, &piece->word);
     return false;
@@ -547,12 +546,19 @@ bool weft__forks_take_back(struct weft__piece *piece)
     return forks_take(weft__self_task()->forks, piece, true);
 }
 
+bool weft__forks_are_out(void)
+{
+    const struct weft__task *task = weft__self_task();
+    return task->stolen || (task->forks && !forks_is_empty(task->forks));
+}
+
 void weft__forks_abandon(void)
 {
     struct weft__forks *forks = weft__self_task()->forks;
     while (forks && split_count(&forks->split) > 0) {
         weft__split_slot *slot = split_last(&forks->split);
-        struct weft__piece *piece = (struct weft__piece *)a_load(slot, relaxed);
+        /* acquire pairs with split_finish: it may have ended */
+        struct weft__piece *piece = (struct weft__piece *)a_load(slot, acquire);
         if (split_take(&forks->split, false) == SPLIT_STOLEN) {
             if (piece) {
                 forks_await(piece, slot);
@@ -563,6 +569,15 @@ void weft__forks_abandon(void)
     if (forks) {
         forks->held = forks->split.over = 0;
     }
+    struct weft__piece *stolen;
+    while ((stolen = weft__self_task()->stolen) != NULL) {
+        weft__self_task()->stolen = (struct weft__piece *)(uintptr_t)stolen->ticket;
+        forks_await(stolen, &stolen->word);
+    }
+}
+
+void weft__forks_tell_panic(void)
+{
     if (weft__self_task()->is_piece) {
         const struct forks_loot *loot = weft__self_task()->arg;
         loot->piece->rc = -WEFT_EPANIC;
@@ -580,6 +595,7 @@ static int forks_run_piece(void *arg)
     weft__split_slot *slot = loot->slot;
     weft__self_task()->is_piece = true;
     piece->run(piece);
+    weft__owner_ops.undefer(weft__self_task()); /* it may know of the forker's frame */
     forks_end_piece(piece, slot);
     return 0;
 }

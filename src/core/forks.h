@@ -113,8 +113,14 @@ void weft__forks_switch(struct weft__thread *self, struct weft__task *prev,
 /* Never sleeps.  The task has ended.  Panics when a piece was not joined. */
 void weft__forks_drop(struct weft__thread *self, struct weft__task *task);
 
+/* Never sleeps.  Has the calling task forked what it has not joined? */
+bool weft__forks_are_out(void);
+
 /* Sleeps.  The calling task ends in the middle: what has been stolen ends first. */
 void weft__forks_abandon(void);
+
+/* Never sleeps.  What it has started has ended as well: if it is a piece, its join is told. */
+void weft__forks_tell_panic(void);
 
 void weft__forks_free(struct weft__forks_pool *pool);
 

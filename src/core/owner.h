@@ -18,6 +18,8 @@ struct weft__owner_ops {
     void (*delivered)(struct weft__task *task);
     /* The birth has become this task, on its own stack now: fill cancel and scope. */
     void (*begun)(struct weft__task *task);
+    /* What the task has deferred outside scopes of its own is called.  Sleeps. */
+    void (*undefer)(struct weft__task *task);
     /* fn has returned.  The task's last act; after it the scope may be gone.  Enters, and
      * returns the thread. */
     struct weft__thread *(*finished)(struct weft__task *task, int rc);

@@ -560,7 +560,7 @@ static void stack_panic(void *arg)
     char label[128];
     const char *name = weft__task_label(task, label, sizeof label);
     weft__panic_sites("a task has used more than its dense stack: it needs a larger one", name,
-                      (const void *)(uintptr_t)task->fn, "task started", task->site);
+                      weft__panic_site_of((uintptr_t)task->fn), "task started", task->site);
 }
 
 /* The report needs room, of which there is none. */

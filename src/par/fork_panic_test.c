@@ -203,6 +203,110 @@ TEST(fork_panic_waits_for_what_was_stolen)
     EXPECT_EQ(fork_panic_run(fork_panic_meanwhile_main, 4), 5);
 }
 
+/* ---- what it leaves behind ends before the join ---- */
+
+struct fork_panic_mess {
+    ATOMIC(uint32_t) deferred, children;
+};
+
+static int fork_panic_child(void *arg)
+{
+    struct fork_panic_mess *mess = *(struct fork_panic_mess **)arg;
+    weft_scope shield;
+    EXPECT_EQ(weft_sleep(3600 * WEFT_SECOND), -WEFT_ECANCELED);
+    weft_scope_open_with(&shield, &(weft_scope_options){.shield = true});
+    EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
+    a_add(&mess->children, 1, relaxed);
+    return weft_scope_close(&shield);
+}
+
+static int fork_panic_messily(void *arg)
+{
+    struct fork_panic_mess *mess = arg;
+    weft_scope outer, inner;
+    if (!fork_panic_is_stolen()) {
+        return 99;
+    }
+    EXPECT_EQ(weft_defer(fork_panic_note, &mess->deferred), 0);
+    weft_scope_open(&outer);
+    EXPECT_EQ(weft_go(&outer, fork_panic_child, &mess), 0);
+    EXPECT_EQ(weft_defer(fork_panic_note, &mess->deferred), 0);
+    weft_scope_open(&inner);
+    EXPECT_EQ(weft_go(&inner, fork_panic_child, &mess), 0);
+    EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+    weft_panic("with two scopes open");
+}
+
+static int fork_panic_messy_forker(void *arg)
+{
+    struct fork_panic_mess mess = {0};
+    (void)arg;
+    EXPECT_EQ(fork_panic_until_stolen(fork_panic_messily, &mess), -WEFT_EPANIC);
+    EXPECT_EQ(a_load(&mess.children, relaxed), 2);
+    EXPECT_EQ(a_load(&mess.deferred, relaxed), 2);
+    return 0;
+}
+
+static int fork_panic_messy_main(void *arg)
+{
+    weft_scope scope;
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, fork_panic_messy_forker, arg), 0);
+    EXPECT_EQ(weft_scope_close(&scope), -WEFT_EPANIC);
+    return 5;
+}
+
+TEST(fork_panic_is_told_when_all_has_ended)
+{
+    EXPECT_EQ(fork_panic_run(fork_panic_messy_main, 4), 5);
+}
+
+/* ---- the forker's panic cancels what it had opened, and so the pieces forked in there ---- */
+
+static int fork_panic_naps(void *arg)
+{
+    struct fork_panic_frame *frame = arg;
+    if (!fork_panic_is_stolen()) {
+        return 99;
+    }
+    a_store(&frame->runs, 1, relaxed);
+    return weft_sleep(3600 * WEFT_SECOND);
+}
+
+static int fork_panic_over_naps(void *arg)
+{
+    struct fork_panic_frame frame = {0};
+    (void)arg;
+    for (;;) { /* until a thief has it */
+        weft_piece piece;
+        weft_scope scope;
+        weft_scope_open(&scope);
+        weft_fork(&piece, fork_panic_naps, &frame);
+        EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+        if (a_load(&frame.runs, relaxed) > 0) {
+            weft_panic("while a piece sleeps");
+        }
+        (void)weft_join(&piece);
+        EXPECT_EQ(weft_scope_close(&scope), 0);
+    }
+}
+
+static int fork_panic_over_naps_main(void *arg)
+{
+    int64_t start = weft_now();
+    weft_scope scope;
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, fork_panic_over_naps, arg), 0);
+    EXPECT_EQ(weft_scope_close(&scope), -WEFT_EPANIC);
+    EXPECT(weft_now() - start < 60 * WEFT_SECOND);
+    return 5;
+}
+
+TEST(fork_panic_cancels_pieces_of_its_scopes)
+{
+    EXPECT_EQ(fork_panic_run(fork_panic_over_naps_main, 4), 5);
+}
+
 /* ---- that ends the process: who did it ---- */
 
 PANIC_TASK_TEST(fork_panic_names_the_piece, "in a piece")

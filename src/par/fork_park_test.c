@@ -312,6 +312,71 @@ TASK_TEST(fork_park_locals)
     EXPECT_EQ(weft_scope_close(&scope), 0);
 }
 
+/* A piece that is forked after the value has changed sees the new one, although an older piece that
+ * has been stolen runs on with the old one. */
+struct fork_park_older {
+    ATOMIC(uint32_t) has_begun, may_end;
+};
+
+static int fork_park_older_run(void *arg)
+{
+    struct fork_park_older *older = arg;
+    if (!fork_park_is_stolen()) {
+        return 99;
+    }
+    a_store(&older->has_begun, 1, relaxed);
+    while (a_load(&older->may_end, relaxed) == 0) {
+        EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+    }
+    return 0;
+}
+
+TASK_TEST(fork_park_locals_change)
+{
+    for (int i = 0; i < TEST_FEWER(50); i++) {
+        struct fork_park_older older = {0};
+        int values[2];
+        weft_piece piece;
+        EXPECT_EQ(weft_local_set(&fork_park_local, &values[0]), 0);
+        weft_fork(&piece, fork_park_older_run, &older);
+        EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+        EXPECT_EQ(weft_local_set(&fork_park_local, &values[1]), 0);
+        for (int k = 0; k < 20 && a_load(&older.has_begun, relaxed); k++) {
+            weft_piece later;
+            weft_fork(&later, fork_park_look, &values[1]);
+            EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+            (void)weft_join(&later);
+        }
+        a_store(&older.may_end, 1, relaxed);
+        (void)weft_join(&piece);
+    }
+}
+
+/* ---- what a stolen piece defers is done when it is joined ---- */
+
+static void fork_park_defer_slowly(void *arg)
+{
+    EXPECT_EQ(weft_sleep(WEFT_MS), 0);
+    a_store((ATOMIC(uint32_t) *)arg, 1, relaxed);
+}
+
+static int fork_park_defers(void *arg)
+{
+    if (!fork_park_is_stolen()) {
+        return 99;
+    }
+    EXPECT_EQ(weft_defer(fork_park_defer_slowly, arg), 0);
+    return 0;
+}
+
+TASK_TEST(fork_park_deferred_in_pieces)
+{
+    ATOMIC(uint32_t) is_done = 0;
+    if (fork_park_until_stolen(fork_park_defers, &is_done) == 0) {
+        EXPECT_EQ(a_load(&is_done, relaxed), 1);
+    }
+}
+
 /* ---- a thief's stack is as large as the forker's ---- */
 
 WEFT_NOINLINE static int fork_park_dig(size_t bytes, volatile char *above)
@@ -336,7 +401,7 @@ static int fork_park_digger(void *arg)
     return fork_park_until_stolen(fork_park_digs, &bytes) == 0 ? 0 : 1;
 }
 
-TASK_TEST_FREE(fork_park_on_a_large_stack)
+TASK_TEST(fork_park_on_a_large_stack)
 {
     weft_scope scope;
     size_t bytes = 3 << 20;
@@ -409,6 +474,6 @@ TEST(fork_park_overflow_of_a_piece_is_named)
 {
     char text[8192], yes = 1;
     fork_park_overflow_text(&yes, text, sizeof text);
-    EXPECT_SAYS(text, "stack overflow in task 'piece'");
+    EXPECT_SAYS(text, "stack overflow in task 'piece', started at fork_park_endless_if_stolen");
     EXPECT_SAYS(text, "its stack has 65536 bytes");
 }

@@ -70,9 +70,6 @@ static int loop_panic_until_main(void *arg)
 
 TEST(loop_panic_is_its_failure)
 {
-    if (WEFT_TSAN) {
-        SKIP("a forker that panics does not acquire what its ended pieces have released");
-    }
     EXPECT_EQ(loop_panic_run(loop_panic_until_main, 4), 5);
 }
 

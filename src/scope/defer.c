@@ -69,12 +69,19 @@ void weft__defer_run(struct weft__defer **list)
 static WEFT_NORETURN void defer_end_task(struct weft__task *task)
 {
     task->panicking = true;
-    weft__forks_abandon();
+    if (weft__forks_are_out()) { /* they belong to scopes, which must not be closed before them */
+        for (struct weft__scope *s = task->scope; s != task->home; s = s->parent) {
+            weft_scope_cancel((weft_scope *)s);
+        }
+        weft__forks_abandon();
+    }
     while (task->scope != task->home) {
         struct weft__scope *s = task->scope;
         weft_scope_cancel((weft_scope *)s);
         (void)weft__scope_close(s, __builtin_return_address(0));
     }
+    weft__owner_ops.undefer(task);
+    weft__forks_tell_panic();
     weft__task_exit(weft__owner_ops.finished(task, -WEFT_EPANIC));
 }
 

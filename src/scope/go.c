@@ -261,6 +261,13 @@ static void go_settle(struct weft__scope *s, struct weft__task *task, int rc)
     }
 }
 
+static void go_undefer(struct weft__task *task)
+{
+    if (WEFT_UNLIKELY(task->defers != NULL)) {
+        weft__defer_run((struct weft__defer **)&task->defers);
+    }
+}
+
 static struct weft__thread *go_finished(struct weft__task *task, int rc)
 {
     struct weft__scope *s = task->home;
@@ -268,9 +275,7 @@ static struct weft__thread *go_finished(struct weft__task *task, int rc)
         weft__panic_sites("a task ended with a scope open", "task started", task->site,
                           "scope opened", ((struct weft__scope *)task->scope)->site);
     }
-    if (WEFT_UNLIKELY(task->defers != NULL)) {
-        weft__defer_run((struct weft__defer **)&task->defers);
-    }
+    go_undefer(task);
     struct weft__thread *self = weft__enter();
     bool is_starters = WEFT_UNLIKELY(task->start != NULL) && weft__start_ended(task, rc);
     if (!is_starters && (rc < 0 || s->policy == WEFT_FIRST_OK)) {
@@ -309,6 +314,7 @@ const struct weft__owner_ops weft__owner_ops = {
     .enroll = go_enroll,
     .delivered = go_delivered,
     .begun = go_begun,
+    .undefer = go_undefer,
     .finished = go_finished,
     .adopt = go_adopt,
     .cancel_root = go_cancel_root,
