@@ -131,6 +131,18 @@ static bool forks_have_takers(struct weft__runtime *rt)
     return a_load(&rt->idle.searching, relaxed) != 0 || a_load(&rt->idle.sleeping, relaxed) != 0;
 }
 
+/* Who went to sleep while these were at no seat has not asked here. */
+static void forks_ask_for_others(struct weft__worker *w, struct weft__forks *forks)
+{
+    a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
+    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+        a_fence(seq_cst);
+    }
+    if (!w->is_only && forks_have_takers(w->runtime)) {
+        split_ask(&forks->split);
+    }
+}
+
 static struct weft__forks *forks_attach(struct weft__thread *self)
 {
     struct weft__task *task = self->task;
@@ -150,10 +162,7 @@ static struct weft__forks *forks_attach(struct weft__thread *self)
     task->forks = forks;
     task->has_forks = true;
     a_store(&w->forks, forks, release); /* pairs with the acquire in weft__forks_rob */
-    a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
-    if (!w->is_only && forks_have_takers(w->runtime)) {
-        split_ask(&forks->split);
-    }
+    forks_ask_for_others(w, forks);
     return forks;
 }
 
@@ -188,11 +197,6 @@ static void forks_detach(struct weft__worker *w, struct weft__task *task)
     lock_drop(&pool->lock);
 }
 
-static bool forks_have_private(const struct weft__forks *forks)
-{
-    return split_count(&forks->split) > forks->split.split;
-}
-
 /* What is shared has the task's locals, as they were at some time between its fork and its join.  A
  * thief reads them when he has taken it, so they stay while anything is shared.  If the task has
  * set one since, what it has forked since is not shared before the older is joined. */
@@ -211,6 +215,18 @@ static void forks_set_locals(struct weft__forks *forks)
     }
 }
 
+/* Their task will not answer for a while.  True: there is something new to take. */
+static bool forks_leave(struct weft__forks *forks)
+{
+    uint32_t count = split_count(&forks->split);
+    if (count <= forks->split.split || !forks_may_share(forks)) {
+        return false;
+    }
+    forks_set_locals(forks);
+    split_offer(&forks->split, count);
+    return true;
+}
+
 static bool forks_is_empty(const struct weft__forks *forks)
 {
     return split_count(&forks->split) == 0 && forks->split.over == 0 && forks->held == 0;
@@ -222,14 +238,12 @@ void weft__forks_switch(struct weft__thread *self, struct weft__task *prev,
     struct weft__worker *w = weft__seat(self);
     if (prev->forks && forks_is_empty(prev->forks)) {
         forks_detach(w, prev);
-    } else if (prev->forks && w && forks_have_private(prev->forks) &&
-               forks_may_share(prev->forks)) {
-        forks_set_locals(prev->forks);
-        split_offer(&prev->forks->split); /* it will not answer for a while */
+    } else if (prev->forks && w && forks_leave(prev->forks)) {
         weft__idle_share(prev->runtime);
     }
     if (next->forks && w) {
         a_store(&w->forks, next->forks, release);
+        forks_ask_for_others(w, next->forks);
     }
 }
 
@@ -296,7 +310,12 @@ static void forks_share(struct weft__forks *forks, uint32_t count)
     struct weft__runtime *rt = forks->task->runtime;
     a_fence(acquire); /* who was asked by a sleeper sees that it sleeps: see weft__idle_sleep */
     bool must_wake = a_load(&rt->idle.searching, relaxed) == 0;
-    if ((must_wake && w && !forks_may_wake(w)) || !forks_may_share(forks)) {
+    bool rests = must_wake && w && !forks_may_wake(w);
+    if (rests && forks_may_share(forks) && count > forks->split.split) {
+        forks_set_locals(forks);
+        split_offer(&forks->split, count); /* for the watchdog to see */
+    }
+    if (rests || !forks_may_share(forks)) {
         weft__leave(self);
         return; /* and remains asked */
     }
@@ -354,6 +373,7 @@ bool weft__forks_may_offer(bool even_more)
         return weft__control_choose(2) == 1;
     }
     return forks && forks->task->runtime->worker_count > 1 && forks_may_share(forks) &&
+           !forks->task->run.is_dense && /* which has no room for a strip's frames */
            (even_more || !split_has_more(split_look(&forks->split)));
 }
 
@@ -365,8 +385,11 @@ static void forks_open(struct weft__forks *forks)
     struct weft__runtime *rt = forks->task->runtime;
     if (w && forks_may_share(forks)) {
         forks_set_locals(forks);
-        split_offer(&forks->split);
+        split_offer(&forks->split, split_count(&forks->split));
         a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
+        if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
+            a_fence(seq_cst);
+        }
         if (a_load(&rt->idle.searching, relaxed) == 0 &&
             a_load(&rt->idle.sleeping, relaxed) != 0 && forks_may_wake(w)) {
             forks->woken_at = split_count(&forks->split);

@@ -106,6 +106,12 @@ WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__thread *weft__self_or_null(void)
     return weft__self_pointer;
 }
 
+WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__task *weft__self_task_or_null(void)
+{
+    const struct weft__thread *self = weft__self_pointer;
+    return self ? self->task : NULL;
+}
+
 WEFT_NOINLINE WEFT_NO_SANITIZE struct weft__task *weft__self_task(void)
 {
     return weft__self()->task;

@@ -35,8 +35,16 @@ static inline struct weft__task *weft__self_task(void)
     return weft__self()->task;
 }
 
+/* The same, NULL in a thread that has not called yet. */
+static inline struct weft__task *weft__self_task_or_null(void)
+{
+    const struct weft__thread *self = weft__selfword();
+    return WEFT_LIKELY(self != NULL) ? self->task : NULL;
+}
+
 #else
 struct weft__thread *weft__self_or_null(void);
+struct weft__task *weft__self_task_or_null(void);
 struct weft__thread *weft__self(void);
 struct weft__task *weft__self_task(void);
 #endif

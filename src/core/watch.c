@@ -34,6 +34,7 @@
 #include "base/sys.h"
 #include "base/time.h"
 #include "core/clock.h"
+#include "core/forks.h"
 #include "core/idle.h"
 #include "core/inject.h"
 #include "core/post.h"
@@ -305,6 +306,19 @@ static void watch_look_at(struct weft__runtime *rt, struct weft__worker *w, int6
     }
 }
 
+/* A piece is on offer and a worker sleeps: nobody was woken for it, because the last time it was in
+ * vain (forks_may_wake); but it is there still. */
+static bool watch_sees_piece(struct weft__runtime *rt)
+{
+    bool sees = false;
+    if (a_load(&rt->idle.sleeping, relaxed) != 0 && !watch_all_asleep(rt)) {
+        for (size_t i = 0; i < rt->worker_count && !sees; i++) {
+            sees = weft__forks_has_more(&rt->workers[i]);
+        }
+    }
+    return sees;
+}
+
 /* Has any worker switched since the last look? */
 static bool watch_look(struct weft__runtime *rt)
 {
@@ -320,7 +334,7 @@ static bool watch_look(struct weft__runtime *rt)
     for (size_t i = 0; i < rt->worker_count && !work_waits; i++) {
         work_waits = watch_worker_waits(rt, &rt->workers[i]);
     }
-    if (work_waits) {
+    if (work_waits || watch_sees_piece(rt)) {
         weft__idle_wake(rt); /* if somebody sleeps */
     }
     for (size_t i = 0; i < rt->worker_count; i++) {

@@ -110,8 +110,7 @@ static inline void split_reopen(struct weft__split *s)
     a_store(&s->asked, 0, release); /* pairs with the acquire in split_ask */
 }
 
-/* s may be known to thieves of an earlier owner.  tag: what a thief is told together with what he
- * looks at. */
+/* Thieves of an earlier owner may know s.  tag: told to a thief with what he looks at. */
 static inline void split_begin(struct weft__split *s, uint32_t tag)
 {
     WEFT_CHECK(s->head == s->first);
@@ -193,12 +192,13 @@ static inline bool split_share(struct weft__split *s, uint32_t count)
     return true;
 }
 
-/* Shares all there is, though nobody may have asked.  Who has asked is not answered by it. */
-static inline void split_offer(struct weft__split *s)
+/* Shares the first `count`, asked or not, which is no answer to who has asked. */
+static inline void split_offer(struct weft__split *s, uint32_t count)
 {
-    split_share_to(s, split_count(s));
-    if (!split_is_wanted(s)) {
-        split_set_join_from(s);
+    split_share_to(s, count);
+    split_set_join_from(s);
+    if (split_is_wanted(s)) { /* who asks may be between his two stores */
+        a_store(&s->join_from, UINTPTR_MAX, relaxed);
     }
 }
 

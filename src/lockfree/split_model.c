@@ -80,7 +80,7 @@ static void owner_offer(int i)
 {
     a_store(&items[i], FILLED, relaxed);
     model_assert(split_push_slowly(&split, (uintptr_t)&items[i]));
-    split_offer(&split);
+    split_offer(&split, split_count(&split));
 }
 
 static void owner_take_back(int i)
@@ -149,6 +149,15 @@ static void owner_offers_between(void)
     owner_offer(1);
     owner_fork(2);
     owner_join(2);
+    owner_take_back(1);
+    owner_join(0);
+}
+
+/* What lies below an offer is shared with it. */
+static void owner_offers_above(void)
+{
+    owner_fork(0);
+    owner_offer(1);
     owner_take_back(1);
     owner_join(0);
 }
@@ -251,6 +260,7 @@ static const struct model models[] = {
     MODEL_NIGHT("split_one_two_thieves", models_reset, ends_well, owner_one, thief_0, thief_1),
     MODEL("split_two", models_reset, ends_well, owner_two, thief_0),
     MODEL("split_again", models_reset, ends_well, owner_again, thief_0),
+    MODEL("split_offers_above", models_reset, ends_well, owner_offers_above, thief_0),
     MODEL("split_offers", models_reset, ends_well, owner_offers, thief_0),
     MODEL_NIGHT("split_offers_two", models_reset, ends_well, owner_offers_two, thief_0_twice),
     MODEL_NIGHT("split_offers_between", models_reset, ends_well, owner_offers_between, thief_0),

@@ -92,7 +92,7 @@ TEST(split_offers)
 {
     struct weft__split *s = split_filled(3);
     weft__split_slot *slot;
-    split_offer(s);
+    split_offer(s, split_count(s));
     EXPECT(!split_pop(s, 48));
     EXPECT_EQ(split_take(s, true), SPLIT_MINE);
     EXPECT_EQ(split_rob(s, &slot), 16);
@@ -110,7 +110,7 @@ TEST(split_offer_is_no_answer)
 {
     struct weft__split *s = split_filled(2);
     split_ask(s);
-    split_offer(s);
+    split_offer(s, split_count(s));
     EXPECT(split_is_wanted(s));
     EXPECT_EQ(split_take(s, true), SPLIT_MINE);
     EXPECT(split_is_wanted(s));

@@ -67,8 +67,8 @@ static WEFT_NOINLINE int fork_join_slowly(struct weft__piece *piece)
 void weft_fork(weft_piece *piece, int (*fn)(void *arg), void *arg)
 {
     struct weft__piece *p = (struct weft__piece *)piece;
-    const struct weft__thread *self = weft__self_or_null();
-    struct weft__forks *forks = WEFT_LIKELY(self != NULL) ? self->task->forks : NULL;
+    const struct weft__task *task = weft__self_task_or_null();
+    struct weft__forks *forks = WEFT_LIKELY(task != NULL) ? task->forks : NULL;
     p->run = weft__forks_run;
     p->fn = fn;
     p->arg = arg;
@@ -84,10 +84,10 @@ void weft_fork(weft_piece *piece, int (*fn)(void *arg), void *arg)
 int weft_join(weft_piece *piece)
 {
     struct weft__piece *p = (struct weft__piece *)piece;
-    const struct weft__thread *self = weft__self_or_null();
-    struct weft__forks *forks = WEFT_LIKELY(self != NULL) ? self->task->forks : NULL;
+    const struct weft__task *task = weft__self_task_or_null();
+    struct weft__forks *forks = WEFT_LIKELY(task != NULL) ? task->forks : NULL;
     if (WEFT_LIKELY(forks != NULL) && WEFT_LIKELY(split_pop(&forks->split, (uintptr_t)p))) {
-        return weft__forks_call(self->task, p);
+        return weft__forks_call(task, p);
     }
     return fork_join_slowly(p);
 }
