@@ -216,7 +216,7 @@ static void bounded_survey_strands(struct bounded *b)
         for (uint32_t i = 0; i < b->n; i++) {
             if (bounded_event(b, i)->strand != parent)
                 continue;
-            if (bounded_event(b, i)->op == WEFT__OP_SPAWN && i >= spawned[parent]) {
+            if (weft__event_is_birth(bounded_event(b, i)) && i >= spawned[parent]) {
                 b->born[s] = before;
                 spawned[parent] = i + 1;
                 break;

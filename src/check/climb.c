@@ -108,7 +108,7 @@ static void climb_survey_births(struct climb_work *c, const struct weft__outcome
         for (uint32_t k = 0; k < outcome->n_trace; k++) {
             if (outcome->trace[k].strand != parent)
                 continue;
-            if (outcome->trace[k].op == WEFT__OP_SPAWN && k >= at[parent]) {
+            if (weft__event_is_birth(&outcome->trace[k]) && k >= at[parent]) {
                 c->born[i] = before;
                 at[parent] = k + 1;
                 break;

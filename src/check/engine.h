@@ -69,6 +69,7 @@ struct weft__strand {
     bool shared;           /* its carrier has a scheduler of its own; found out by the engine */
     bool detached;         /* the front end's word: nobody will join it */
     bool is_task;          /* likewise: one of Weft's, not a thread */
+    uintptr_t piece;       /* likewise: which piece of its parent's it runs; 0: none */
     uintptr_t stack_low, stack_high; /* the front end's; 0: unknown */
     void *carrier;         /* the executor's: what to switch to.  Strands may share one */
     void *user;            /* the front end's */

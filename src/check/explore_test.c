@@ -7,6 +7,9 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weft.h>
@@ -157,6 +160,65 @@ TEST(explore_deadlock_is_found)
 {
     explore_finds(explore_inverted, "deadlock");
     explore_finds_nothing(explore_ordered, 1000);
+}
+
+/* ---- a piece that was stolen, and its forker that waits for it ---- */
+
+static int explore_lock_piece(void *arg)
+{
+    weft_rmutex *lock = arg;
+    int rc = weft_rmutex_lock(lock);
+    if (rc == 0) {
+        weft_rmutex_unlock(lock);
+    }
+    return rc;
+}
+
+static int explore_join_under_lock(void *arg)
+{
+    weft_rmutex lock;
+    weft_piece piece;
+    (void)arg;
+    weft_rmutex_init(&lock);
+    EXPECT_EQ(weft_rmutex_lock(&lock), 0);
+    weft_fork(&piece, explore_lock_piece, &lock);
+    int rc = weft_join(&piece);
+    weft_rmutex_unlock(&lock);
+    return rc;
+}
+
+static bool explore_says(const weft_check_report *report, enum weft_check_format format,
+                         const char *words)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    EXPECT(file != NULL);
+    EXPECT_EQ(weft_check_print(report, format, file, 200, false), 0);
+    fclose(file);
+    bool says = strstr(text, words) != NULL;
+    free(text);
+    return says;
+}
+
+TEST(explore_pieces_are_named)
+{
+    if (WEFT_TSAN) {
+        SKIP("ThreadSanitizer wants every context ended, and a failing schedule just stops");
+    }
+    struct weft_check_report *report =
+        explore_with(explore_join_under_lock, &(weft_check_options){.schedules = 100}, 1);
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "T1 waits to join a piece (explore_test.c:"));
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "T2 runs the piece, and has not ended"));
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "T2 piece explore_lock_piece"));
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "#0 explore_lock_piece (explore_test.c:"));
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "forks a piece that T2 takes"));
+    EXPECT(explore_says(report, WEFT_CHECK_TEXT, "join of a piece while a mutex is held"));
+    EXPECT(explore_says(report, WEFT_CHECK_JSON, "\"operation\":\"join of a piece\""));
+    EXPECT(explore_says(report, WEFT_CHECK_JSON, "\"name\":\"piece explore_lock_piece\""));
+    EXPECT(explore_says(report, WEFT_CHECK_SARIF, "join a piece"));
+    EXPECT(explore_says(report, WEFT_CHECK_HTML, "forks a piece that T2 takes"));
+    weft_check_report_free(report);
 }
 
 struct explore_box {

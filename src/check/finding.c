@@ -97,12 +97,26 @@ static bool finding_takes(const struct weft__strand *s)
            s->next.op == WEFT__OP_RWLOCK_WRITE;
 }
 
-/* Whom a blocked strand waits for: the holder of the lock, the strand it joins; 0xffff: nobody. */
+static uint16_t finding_runner(uintptr_t piece)
+{
+    const struct weft__engine *e = weft__engine;
+
+    for (uint32_t i = 0; i < e->n_strands; i++) {
+        if (e->strands[i].piece == piece && e->strands[i].state != WEFT__STRAND_ENDED)
+            return e->strands[i].id;
+    }
+    return 0xffff;
+}
+
+/* Whom a blocked strand waits for: the holder of the lock, the strand it joins, who runs the piece;
+ * 0xffff: nobody. */
 static uint16_t finding_awaited(const struct weft__strand *s, weft__site *ret_taken)
 {
     *ret_taken = 0;
     if (s->next.op == WEFT__OP_JOIN && s->next.object != 0)
         return (uint16_t)(s->next.object - 1);
+    if (s->next.op == WEFT__OP_PIECE_JOIN)
+        return finding_runner(s->next.object);
     if (s->next.op == WEFT__OP_COND_WAKE)
         return s->signalled ? weft__lockorder_holder(s->next.second, ret_taken) : 0xffff;
     return weft__lockorder_holder(s->next.object, ret_taken);
@@ -251,6 +265,7 @@ static void finding_note_strands(struct weft__engine *e)
                                            .function = s->function,
                                            .site = s->site,
                                            .is_task = s->is_task,
+                                           .is_piece = s->piece != 0,
                                            .points = s->points,
                                            .object = s->next.object};
         memcpy(note->name, s->name, sizeof note->name);

@@ -94,7 +94,9 @@ enum {
     X(SCHED_NEXT, "next of an agenda", WEFT__RW | WEFT__OP_SLEEPS) \
     X(CHAN_SENDER, "count a sender", WEFT__RW) \
     X(CHAN_SENDER_DONE, "sender done", WEFT__RW) \
-    X(SUBSCRIBE, "subscribe", WEFT__RW)
+    X(SUBSCRIBE, "subscribe", WEFT__RW) \
+    X(PIECE_FORK, "fork", WEFT__OP_WRITES) \
+    X(PIECE_JOIN, "join of a piece", WEFT__RW | WEFT__OP_SLEEPS)
 
 #define WEFT__OP_ENUM(name, words, does) WEFT__OP_##name,
 enum weft__op { WEFT__OPS(WEFT__OP_ENUM) WEFT__OP_COUNT };
@@ -133,7 +135,14 @@ struct weft__event {
     uint32_t nth;     /* the strand's n-th arrival at this site, from 1 */
     uint32_t flags;
     uint64_t object;  /* address; of a COND_WAIT the condition, with the mutex in value */
-    uint64_t value;   /* read, or written, or returned; see flags */
+    uint64_t value;   /* read, or written, or returned; of a PIECE_FORK who takes it; see flags */
 };
+
+/* Was a strand born by it? */
+static inline bool weft__event_is_birth(const struct weft__event *event)
+{
+    return event->op == WEFT__OP_SPAWN ||
+           (event->op == WEFT__OP_PIECE_FORK && (event->flags & WEFT__EVENT_HAS_VALUE));
+}
 
 #endif

@@ -83,6 +83,8 @@ static bool orders_counts(const struct weft__event *event)
     case WEFT__OP_END:
     case WEFT__OP_SPAWN:
     case WEFT__OP_JOIN:
+    case WEFT__OP_PIECE_FORK:
+    case WEFT__OP_PIECE_JOIN:
     case WEFT__OP_DETACH:
     case WEFT__OP_EXIT:
     case WEFT__OP_OBJECT_INIT:
@@ -372,7 +374,7 @@ static void orders_find_crowd(struct orders_reading *r)
         const struct weft__event *event = &r->outcome->trace[i % WEFT__TRACE_MAX];
         if (event->strand != 0)
             r->alone = i + 1;
-        if (r->crowd == r->end && (event->op == WEFT__OP_SPAWN || event->strand != 0))
+        if (r->crowd == r->end && (weft__event_is_birth(event) || event->strand != 0))
             r->crowd = i;
     }
     if (r->outcome->trace_first > 0)

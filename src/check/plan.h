@@ -166,6 +166,7 @@ struct weft__strand_note {
     uint8_t state;      /* enum weft__strand_state of engine.h */
     uint8_t op;         /* what it would do next */
     bool is_task;       /* one of Weft's, not a thread */
+    bool is_piece;      /* that its parent has forked, at spawn_site's function */
     weft__site spawn_site, function, site;
     uint32_t points;
     uint64_t object;

@@ -840,6 +840,9 @@ TEST(report_effects)
         {WEFT__OP_COND_WAKE, WEFT__EVENT_TIMED_OUT, 0, false,
          "wakes from a: the deadline came"},
         {WEFT__OP_JOIN, 0, 0, false, "joins a thread"},
+        {WEFT__OP_PIECE_FORK, 0, 0, false, "forks a piece"},
+        {WEFT__OP_PIECE_FORK, WEFT__EVENT_HAS_VALUE, 2, false, "forks a piece that T2 takes"},
+        {WEFT__OP_PIECE_JOIN, 0, 0, false, "joins a piece"},
         {WEFT__OP_COUNT, 0, 0, false, "nothing"},
     };
     struct sample s;

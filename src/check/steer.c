@@ -98,8 +98,8 @@ static const struct steer_deed steer_deeds[WEFT__DEED_COUNT] = {
     [WEFT__DEED_SCHED_CANCEL] = {WEFT__OP_SCHED_CANCEL, STEER_RELEASES | STEER_ACQUIRES},
     [WEFT__DEED_SCHED_NEXT] = {WEFT__OP_SCHED_NEXT, STEER_ACQUIRES | STEER_SLEEPS},
     [WEFT__DEED_SCHED_LOOK] = {WEFT__OP_ATOMIC_LOAD, STEER_ACQUIRES},
-    [WEFT__DEED_FORK] = {WEFT__OP_SPAWN, 0},
-    [WEFT__DEED_JOIN] = {WEFT__OP_LATCH_WAIT, STEER_ACQUIRES | STEER_SLEEPS},
+    [WEFT__DEED_FORK] = {WEFT__OP_PIECE_FORK, 0},
+    [WEFT__DEED_JOIN] = {WEFT__OP_PIECE_JOIN, STEER_ACQUIRES | STEER_SLEEPS},
 };
 
 static struct steer {
@@ -167,6 +167,13 @@ static void steer_end(void)
 
 /* ---- tasks ---- */
 
+/* The running strand forks, and the newborn is to run the piece at once. */
+static void steer_steals(struct weft__strand *strand)
+{
+    strand->piece = weft__strand_self()->next.object;
+    weft__value(strand->id, WEFT__EVENT_HAS_VALUE);
+}
+
 static void *steer_born(const char *name, const void *fn, const void *site,
                         struct weft__runnable *item)
 {
@@ -183,6 +190,10 @@ static void *steer_born(const char *name, const void *fn, const void *site,
     steer.items[strand->id] = item;
     strand->user = steer.base->user;
     strand->is_task = true;
+    const struct weft__operation *next = &weft__strand_self()->next;
+    if (next->op == WEFT__OP_PIECE_FORK && next->arg == site) {
+        steer_steals(strand);
+    }
     return strand;
 }
 
@@ -251,11 +262,17 @@ void weft__steer_timer(int64_t next_timer)
 static bool steer_point(enum weft__deed deed, const void *object, const void *second,
                         const void *site, int64_t next_timer)
 {
+    bool is_of_piece = deed == WEFT__DEED_FORK || deed == WEFT__DEED_JOIN;
+    uintptr_t pc = (uintptr_t)site; /* of a piece its function, for want of anything better */
+    if (is_of_piece && steer.options.site) {
+        pc = steer.options.site(pc, __builtin_frame_address(0));
+    }
     weft__steer_timer(next_timer);
     return weft__point_shared(&(struct weft__operation){
         .op = weft__steer_op(deed),
         .object = (uintptr_t)object,
-        .pc = (uintptr_t)site,
+        .pc = pc,
+        .arg = is_of_piece ? site : NULL,
         .caller = steer.options.caller ? steer.options.caller() : 0,
         .deadline = WEFT__NO_DEADLINE,
         .second = (uintptr_t)second,

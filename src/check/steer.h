@@ -15,6 +15,9 @@
 struct weft__steer_options {
     bool orders;               /* accesses of memory are seen: say what happens before what */
     uintptr_t (*caller)(void); /* the call of the function that holds the point; NULL: unknown */
+    /* Where the program called Weft, of which the frame is; pc, if that cannot be told.  NULL: it
+     * never can. */
+    uintptr_t (*site)(uintptr_t pc, const void *frame);
 };
 
 extern const struct weft__control weft__steer;

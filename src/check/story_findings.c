@@ -302,7 +302,8 @@ static const char *findings_waits(struct weft__story *story, const struct weft__
         said = weft__pool_say(&story->pool, "%s%sT%u %sto %s (%s)", said, i > 0 ? ", " : "",
                               party->strand, i > 0 ? "" : "waits ", findings_wish(story, party),
                               findings_spot(story, party->site));
-        if (finding->n_parties == 1 && party->holder != UINT16_MAX && party->op != WEFT__OP_JOIN)
+        if (finding->n_parties == 1 && party->holder != UINT16_MAX &&
+            party->op != WEFT__OP_JOIN && party->op != WEFT__OP_PIECE_JOIN)
             said = weft__pool_say(&story->pool, "%s, %s", said, weft__story_holder(story, party));
     }
     return said;
@@ -364,6 +365,10 @@ static void findings_tell_wait(struct weft__story *story, struct weft__section *
     if (party->holder != UINT16_MAX && party->op == WEFT__OP_JOIN) {
         findings_text(story, section,
                       weft__pool_say(&story->pool, "T%u has not ended", party->holder));
+    } else if (party->holder != UINT16_MAX && party->op == WEFT__OP_PIECE_JOIN) {
+        findings_text(story, section,
+                      weft__pool_say(&story->pool, "T%u runs the piece, and has not ended",
+                                     party->holder));
     } else if (party->holder != UINT16_MAX) {
         findings_text(story, section,
                       weft__pool_say(&story->pool, "%s is %s%s%s",
@@ -660,6 +665,11 @@ static void findings_tell_consequence(struct weft__story *story)
     }
 }
 
+static bool findings_only_joins(const struct weft__party *party)
+{
+    return party->op == WEFT__OP_JOIN || (party->op == WEFT__OP_PIECE_JOIN && party->n_held == 0);
+}
+
 /* Who only joins somebody that is blocked says nothing of why: those that are blocked by anything
  * else take its place. */
 static void findings_prefer_cause(struct weft__story *story)
@@ -674,7 +684,7 @@ static void findings_prefer_cause(struct weft__story *story)
     outcome = &story->report->failing->outcome;
     finding->n_parties = 0;
     for (uint32_t i = 0; i < all.n_parties; i++) {
-        if (all.parties[i].op != WEFT__OP_JOIN)
+        if (!findings_only_joins(&all.parties[i]))
             finding->parties[finding->n_parties++] = all.parties[i];
     }
     max = finding->n_parties == all.n_parties ? 0 : (uint32_t)WEFT_ARRAY_SIZE(all.parties);
@@ -682,6 +692,7 @@ static void findings_prefer_cause(struct weft__story *story)
                          finding->n_parties < max; i++) {
         const struct weft__strand_note *note = &outcome->strand_notes[i];
         bool is_known = note->state != WEFT__STRAND_LIVE || note->op == WEFT__OP_JOIN ||
+                        note->op == WEFT__OP_PIECE_JOIN ||
                         (weft__op_does(weft__story_op(note->op)) & WEFT__OP_SLEEPS) == 0;
         for (uint32_t p = 0; p < finding->n_parties; p++)
             is_known = is_known || finding->parties[p].strand == note->id;

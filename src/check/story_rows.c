@@ -70,6 +70,8 @@ static bool rows_is_noise(enum weft__op op)
     case WEFT__OP_END:
     case WEFT__OP_SPAWN:
     case WEFT__OP_JOIN:
+    case WEFT__OP_PIECE_FORK:
+    case WEFT__OP_PIECE_JOIN:
     case WEFT__OP_DETACH:
     case WEFT__OP_YIELD:
     case WEFT__OP_FENCE:
@@ -755,7 +757,7 @@ static const char *rows_end_remark(struct weft__story *story, const struct weft_
     case WEFT__CLASS_LEAKED_STRAND:
         return "still here when the program ends";
     default:
-        if (party->op == WEFT__OP_JOIN)
+        if (party->op == WEFT__OP_JOIN || party->op == WEFT__OP_PIECE_JOIN)
             return "for ever";
         if (party->op == WEFT__OP_COND_WAKE)
             return "nobody will wake it any more";

@@ -96,6 +96,17 @@ const char *weft__story_strand(struct weft__story *story, uint16_t strand)
     return weft__pool_say(&story->pool, "T%u", strand);
 }
 
+/* Its task has a function of Weft's; its own is where that was started. */
+static const char *words_piece_title(struct weft__story *story,
+                                     const struct weft__strand_note *note)
+{
+    struct weft__place place = weft__story_place_of(story, note->spawn_site);
+
+    if (place.is_weft || *place.function == '\0')
+        return "piece";
+    return weft__pool_say(&story->pool, "piece %s", place.function);
+}
+
 static const char *words_strand_title(struct weft__story *story, uint16_t strand)
 {
     const struct weft__strand_note *note = weft__story_strand_note(story->report, strand);
@@ -103,6 +114,8 @@ static const char *words_strand_title(struct weft__story *story, uint16_t strand
 
     if (note == NULL)
         return strand == 0 ? "main" : "";
+    if (note->is_piece)
+        return words_piece_title(story, note);
     if (note->name[0] != '\0')
         return weft__pool_clean(&story->pool, note->name, strnlen(note->name, sizeof note->name));
     if (strand == 0)
@@ -366,6 +379,8 @@ static const struct words_of_op words_of_ops[WEFT__OP_COUNT] = {
     [WEFT__OP_SCHED_ADD] = {"adds an entry to %s", "add an entry to %s"},
     [WEFT__OP_SCHED_CANCEL] = {"cancels an entry of %s", "cancel an entry of %s"},
     [WEFT__OP_SCHED_NEXT] = {"takes the next entry of %s", "take the next entry of %s"},
+    [WEFT__OP_PIECE_FORK] = {"forks a piece", "fork a piece"},
+    [WEFT__OP_PIECE_JOIN] = {"joins a piece", "join a piece"},
 };
 
 static const char *const words_of_mishaps[WEFT__MISHAP_COUNT] = {
@@ -460,6 +475,8 @@ const char *weft__story_effect(struct weft__story *story, const struct weft__eve
     if (words_of_ops[op].did == NULL)
         return weft__op_words(op);
     did = words_fill(story, words_of_ops[op].did, weft__story_object(story, event->object));
+    if (op == WEFT__OP_PIECE_FORK && (event->flags & WEFT__EVENT_HAS_VALUE))
+        return weft__pool_say(&story->pool, "%s that T%u takes", did, (unsigned)event->value);
     if (op == WEFT__OP_COND_WAIT && event->value != 0) {
         did = weft__pool_say(&story->pool, "unlocks %s, %s",
                              weft__story_object(story, event->value), did);

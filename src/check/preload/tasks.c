@@ -174,7 +174,8 @@ void weft__tasks_begin(void)
     tasks_control.thread_point = tasks_thread_point;
     tasks_control.thread_wait = tasks_thread_wait;
     tasks_control.thread_wake = tasks_thread_wake;
-    weft__steer_init(&(struct weft__steer_options){.orders = true, .caller = weft__caller});
+    weft__steer_init(&(struct weft__steer_options){
+        .orders = true, .caller = weft__caller, .site = weft__tasks_site});
     weft__busy++;
     /* refused by another version, whose workers are then threads like all others */
     (void)tasks_set(&tasks_control, WEFT__CONTROL_VERSION);
