@@ -36,7 +36,7 @@
 #define SPIN_ROUNDS      12  /* of about 2 us each: together about what a wake-up costs */
 #define SPIN_RELAXES     48
 #define SPIN_SEATS       8 /* looked at all the while */
-#define SPIN_RIPENS      4 /* of which so many between two looks at what has been forked */
+#define SPIN_RIPENS      6 /* of which so many between two looks at what has been forked */
 #define SPIN_SCORE_MAX   8
 #define PREFETCH_LINES   12 /* of a stack: an I/O call's frames */
 #define PREFETCH_CROWD   48 /* so many that wait have left the nearest cache before their turn */
@@ -584,8 +584,10 @@ static struct weft__runnable *worker_relax(struct weft__worker *w)
 static struct weft__runnable *worker_spin(struct weft__worker *w)
 {
     struct weft__runtime *rt = w->runtime;
-    struct weft__runnable *item = w->forking.is_hot ? worker_relax(w) : NULL;
-    bool may_spin = rt->spin && (w->spin_score > 0 || w->forking.is_hot);
+    bool is_hot = w->forking.is_hot;
+    w->forking.is_hot = false; /* unless it is a piece that is found */
+    struct weft__runnable *item = is_hot ? worker_relax(w) : NULL;
+    bool may_spin = rt->spin && (w->spin_score > 0 || is_hot);
     unsigned rounds = may_spin ? SPIN_ROUNDS : 1;
     for (unsigned round = 0; round < rounds && !item; round++) {
         if (a_load(&rt->stopping, relaxed)) {
@@ -601,7 +603,6 @@ static struct weft__runnable *worker_spin(struct weft__worker *w)
     } else if (w->spin_score > 0) {
         w->spin_score--;
     }
-    w->forking.is_hot = item && w->forking.is_hot;
     return item;
 }
 

@@ -44,6 +44,7 @@ static void for_static_part(size_t k, void *arg)
         weft__loop_strip(parts->loop, from, to, NULL);
     } else {
         weft__loop_chunk(parts->loop, from, to, NULL);
+        weft__loop_breathe();
     }
 }
 

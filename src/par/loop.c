@@ -34,31 +34,45 @@
 #define LOOP_CHUNK_NS    8000 /* what a part should take: a hundred times what it costs */
 #define LOOP_GROWTH_MAX  8
 #define LOOP_UNTIMED     2    /* so many indices cost no look at the clock */
+#define LOOP_UNTIMED_COST 4   /* and count as so many operations */
 #define LOOP_DEPTH       12   /* so often a strip is halved though something is on offer: each time
                                * is a frame on its stack */
 #define LOOP_STEERED     3    /* parts of a steered strip */
 
 /* ---- to give way ---- */
 
-int weft__par_pause(int32_t spent_us)
+/* Counts so many operations; when they are enough, others have their turns. */
+static struct weft__thread *par_spend(struct weft__thread *self, int32_t count)
 {
-    struct weft__thread *self = weft__enter();
     struct weft__task *task = self->task;
     if (!weft__control) {
-        task->budget -= weft__min(spent_us, WEFT_BUDGET);
+        task->budget -= weft__min(count, WEFT_BUDGET);
     }
-    if (--task->budget <= 0) {
+    if (task->budget <= 0) {
         struct weft__worker *w = weft__seat(self);
         if (w) {
             w->turns_left = 1; /* timers and I/O, too: a chunk is longer than most turns */
         }
         self = weft__op_spent(self, WEFT__DEED_YIELD, NULL, NULL, __builtin_return_address(0));
     }
+    return self;
+}
+
+int weft__par_pause(int32_t spent_us)
+{
+    struct weft__thread *self = par_spend(weft__enter(), spent_us + 1);
     if (weft__op_cancelled(self)) {
         return weft__op_refuse(self);
     }
     weft__leave(self);
     return 0;
+}
+
+void weft__loop_breathe(void)
+{
+    if (!weft__control) {
+        weft__leave(par_spend(weft__enter(), LOOP_UNTIMED_COST));
+    }
 }
 
 size_t weft__par_width(void)
@@ -268,6 +282,9 @@ int weft__loop_strip(struct weft__loop *loop, int64_t from, int64_t to, void *ac
         pace.n = weft__loop_len(from, to) / LOOP_STEERED + 1;
     }
     loop_strip_paced(loop, from, to, &pace, acc);
+    if (pace.since == 0) {
+        weft__loop_breathe();
+    }
     return a_load(&loop->code, relaxed);
 }
 

@@ -52,6 +52,9 @@ void weft__loop_fail(struct weft__loop *loop, int code);
  * have their turns when it is time.  0 or -WEFT_ECANCELED. */
 int weft__par_pause(int32_t spent_us);
 
+/* Sleeps.  The same after what was not timed and has ended, so that a cancel is no failure. */
+void weft__loop_breathe(void);
+
 /* Sleeps.  The same after a part of the loop that took so long; a cancel is the loop's failure. */
 void weft__loop_pause(struct weft__loop *loop, int64_t took_ns);
 
