@@ -5,6 +5,7 @@ cmake_minimum_required(VERSION 3.24)
 foreach(list EMULATOR ROOMS ENV)
     string(REPLACE "|" ";" ${list} "${${list}}")
 endforeach()
+string(REPLACE "," "|" LEFT "${LEFT}") # of room/name; what matches is not run by ctest
 
 execute_process(COMMAND ${EMULATOR} ${PROGRAM} --list
     OUTPUT_VARIABLE listed OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE code)
@@ -20,6 +21,9 @@ foreach(line ${lines})
     list(GET fields 1 room)
     list(GET fields 2 timeout)
     if(ROOMS AND NOT room IN_LIST ROOMS)
+        continue()
+    endif()
+    if(LEFT AND "${room}/${name}" MATCHES "${LEFT}")
         continue()
     endif()
     math(EXPR timeout "${timeout} * ${FACTOR} + 60")

@@ -4,7 +4,7 @@
 #   check_museum.sh BUILD_DIR SOURCE_DIR [night]
 #
 # Each bug must be found within 100 schedules, with a class that its line "expects:" names.  By day
-# with one seed, and 200 schedules for each twin; by night with 20 seeds and 10,000.
+# with one seed, and 100 schedules for each twin; by night with 20 seeds and 10,000.
 # MUSEUM_SEEDS="1 2", MUSEUM_TWIN_SCHEDULES=n, MUSEUM_ONLY=pattern choose something else.
 # MUSEUM_TABLE=file receives a line for each run: program, seed, class, schedule, preemptions.
 #
@@ -59,7 +59,7 @@ if [ ! -e "$build/libweft-check.so" ]; then
 fi
 case $amount in
 night) seeds="1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20" twin_schedules=10000 ;;
-*) seeds=1 twin_schedules=200 ;;
+*) seeds=1 twin_schedules=100 ;;
 esac
 export MUSEUM_ROOT="$source_dir" MUSEUM_WEFT="$weft" MUSEUM_OUT="$work/out"
 export MUSEUM_SEEDS="${MUSEUM_SEEDS:-$seeds}" MUSEUM_TABLE="${MUSEUM_TABLE:-$work/table}"

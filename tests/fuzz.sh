@@ -5,4 +5,4 @@
 #
 # SPDX-License-Identifier: MIT
 set -eu
-exec sh "$2/scripts/fuzz.sh" "$1/fuzz" 2
+exec sh "$2/scripts/fuzz.sh" "$1/fuzz" 1
