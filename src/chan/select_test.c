@@ -506,6 +506,8 @@ TASK_TEST(select_meets_select)
     dance(1, 10000);
 }
 
+static ATOMIC(uint32_t) dancers_met;
+
 static int dancer_until_cancelled(void *arg)
 {
     struct dancer *d = *(struct dancer **)arg;
@@ -519,6 +521,7 @@ static int dancer_until_cancelled(void *arg)
         }
         d->sent += rc == 0;
         d->received += rc == 1;
+        a_store(&dancers_met, 1, relaxed);
     }
 }
 
@@ -530,6 +533,7 @@ TASK_TEST(select_crowd_meets_crowd)
     struct dancer dancers[DANCERS] = {{0}};
     long sent = 0, received = 0;
     weft_scope scope;
+    a_store(&dancers_met, 0, relaxed);
     weft_scope_open(&scope);
     for (int i = 0; i < DANCERS; i++) {
         struct dancer *d = &dancers[i];
@@ -537,7 +541,8 @@ TASK_TEST(select_crowd_meets_crowd)
         d->right = i % 2 ? b : a;
         EXPECT_EQ(weft_go(&scope, dancer_until_cancelled, &d), 0);
     }
-    for (int i = 0; i < 2000; i++) {
+    /* who has been stolen dances when that thread has a CPU */
+    for (int i = 0; i < 2000 || (a_load(&dancers_met, relaxed) == 0 && !test_is_steered); i++) {
         EXPECT_EQ(weft_yield(), 0);
     }
     weft_scope_cancel(&scope);
