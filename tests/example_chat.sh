@@ -17,6 +17,7 @@ class Guest:
     def __init__(self):
         self.peer = socket.socket()
         self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.peer.settimeout(60)
         self.peer.connect(("127.0.0.1", int(sys.argv[1])))
         self.lines = self.peer.makefile("r")
