@@ -134,10 +134,7 @@ static bool forks_have_takers(struct weft__runtime *rt)
 /* Who went to sleep while these were at no seat has not asked here. */
 static void forks_ask_for_others(struct weft__worker *w, struct weft__forks *forks)
 {
-    a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
-    if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
-        a_fence(seq_cst);
-    }
+    weft__idle_fence();
     if (!w->is_only && forks_have_takers(w->runtime)) {
         split_ask(&forks->split);
     }
@@ -215,10 +212,9 @@ static void forks_set_locals(struct weft__forks *forks)
     }
 }
 
-/* Their task will not answer for a while.  True: there is something new to take. */
-static bool forks_leave(struct weft__forks *forks)
+/* Offers the first `count`.  False: there is nothing new to take. */
+static bool forks_show(struct weft__forks *forks, uint32_t count)
 {
-    uint32_t count = split_count(&forks->split);
     if (count <= forks->split.split || !forks_may_share(forks)) {
         return false;
     }
@@ -238,8 +234,8 @@ void weft__forks_switch(struct weft__thread *self, struct weft__task *prev,
     struct weft__worker *w = weft__seat(self);
     if (prev->forks && forks_is_empty(prev->forks)) {
         forks_detach(w, prev);
-    } else if (prev->forks && w && forks_leave(prev->forks)) {
-        weft__idle_share(prev->runtime);
+    } else if (prev->forks && w && forks_show(prev->forks, split_count(&prev->forks->split))) {
+        weft__idle_share(prev->runtime); /* it will not answer for a while */
     }
     if (next->forks && w) {
         a_store(&w->forks, next->forks, release);
@@ -310,12 +306,12 @@ static void forks_share(struct weft__forks *forks, uint32_t count)
     struct weft__runtime *rt = forks->task->runtime;
     a_fence(acquire); /* who was asked by a sleeper sees that it sleeps: see weft__idle_sleep */
     bool must_wake = a_load(&rt->idle.searching, relaxed) == 0;
-    bool rests = must_wake && w && !forks_may_wake(w);
-    if (rests && forks_may_share(forks) && count > forks->split.split) {
-        forks_set_locals(forks);
-        split_offer(&forks->split, count); /* for the watchdog to see */
+    if (!forks_may_share(forks)) {
+        weft__leave(self);
+        return; /* and remains asked */
     }
-    if (rests || !forks_may_share(forks)) {
+    if (must_wake && w && !forks_may_wake(w)) {
+        (void)forks_show(forks, count); /* for the watchdog to see */
         weft__leave(self);
         return; /* and remains asked */
     }
@@ -383,18 +379,10 @@ static void forks_open(struct weft__forks *forks)
     struct weft__thread *self = weft__enter();
     struct weft__worker *w = weft__seat(self);
     struct weft__runtime *rt = forks->task->runtime;
-    if (w && forks_may_share(forks)) {
-        forks_set_locals(forks);
-        split_offer(&forks->split, split_count(&forks->split));
-        a_compiler_fence(); /* a fence by who goes to sleep, as in weft__idle_share */
-        if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
-            a_fence(seq_cst);
-        }
-        if (a_load(&rt->idle.searching, relaxed) == 0 &&
-            a_load(&rt->idle.sleeping, relaxed) != 0 && forks_may_wake(w)) {
-            forks->woken_at = split_count(&forks->split);
-            weft__idle_share(rt);
-        }
+    uint32_t count = split_count(&forks->split);
+    if (w && forks_show(forks, count) && weft__idle_is_wanting(rt) && forks_may_wake(w)) {
+        forks->woken_at = count;
+        weft__idle_wake(rt);
     }
     weft__leave(self);
 }
@@ -450,8 +438,11 @@ static void forks_heat(struct weft__worker *w)
 static bool forks_linger(struct weft__thread *self, weft__split_slot *slot)
 {
     struct weft__worker *w = weft__seat(self);
+    if (!w || !w->runtime->spin) {
+        return false;
+    }
     for (unsigned i = 0; i < FORKS_LINGER && !split_is_done(slot); i++) {
-        if (!w || !w->runtime->spin || weft__worker_has_work(w) || weft__worker_has_private(w)) {
+        if (weft__worker_has_work(w) || weft__worker_has_private(w)) {
             return false;
         }
         a_relax();

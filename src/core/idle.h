@@ -13,14 +13,26 @@ void weft__idle_init(struct weft__idle *idle);
  * looking for it.  A full fence. */
 void weft__idle_wake(struct weft__runtime *rt);
 
-/* The same for who is inside on a seat: its fence is that of whoever sleeps: see idle_barrier. */
-static inline void weft__idle_share(struct weft__runtime *rt)
+/* The fence of a maker who is inside on a seat: that of whoever sleeps; see idle_barrier. */
+static inline void weft__idle_fence(void)
 {
     a_compiler_fence();
     if (WEFT_UNLIKELY(a_load(&weft__enter_fences, relaxed))) {
         a_fence(seq_cst);
     }
-    if (a_load(&rt->idle.searching, relaxed) == 0 && a_load(&rt->idle.sleeping, relaxed) != 0) {
+}
+
+/* Never sleeps.  For such a maker: does somebody sleep while nobody is searching? */
+static inline bool weft__idle_is_wanting(struct weft__runtime *rt)
+{
+    weft__idle_fence();
+    return a_load(&rt->idle.searching, relaxed) == 0 && a_load(&rt->idle.sleeping, relaxed) != 0;
+}
+
+/* weft__idle_wake for such a maker. */
+static inline void weft__idle_share(struct weft__runtime *rt)
+{
+    if (weft__idle_is_wanting(rt)) {
         weft__idle_wake(rt);
     }
 }
