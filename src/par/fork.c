@@ -24,11 +24,6 @@ FORK_SAME_PLACE(struct weft__split, note, struct weft_hand, scope);
 
 /* ---- offers ---- */
 
-bool weft__par_may_offer(bool even_more)
-{
-    return weft__forks_may_offer(even_more);
-}
-
 void weft__par_offer(weft_piece *piece, int (*fn)(void *arg), void *arg)
 {
     struct weft__piece *p = (struct weft__piece *)piece;

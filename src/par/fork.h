@@ -7,11 +7,8 @@
 
 #include "weft/par.h"
 
-/* ---- offers: pieces worth some ten nanoseconds, so that others may take them at once ---- */
-
-/* Never sleeps.  Would it make sense now?  Not if nobody else could run it; nor, if not even_more,
- * while there is one that nobody has taken. */
-bool weft__par_may_offer(bool even_more);
+/* ---- offers: pieces worth some ten nanoseconds, so that others may take them at once; see also
+ * weft__forks_may_offer ---- */
 
 /* Never sleeps.  As weft_fork. */
 void weft__par_offer(weft_piece *piece, int (*fn)(void *arg), void *arg);

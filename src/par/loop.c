@@ -23,6 +23,7 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
+#include "core/forks.h"
 #include "core/park.h"
 #include "core/worker.h"
 #include "par/fork.h"
@@ -197,10 +198,11 @@ static uint64_t loop_part(const struct weft__loop *loop, const struct loop_pace 
 
 static void loop_look(struct weft__loop *loop, struct loop_pace *pace)
 {
-    int64_t now = weft__time_now(), took = pace->since ? now - pace->since : 0;
-    if (pace->since == 0) {
-        pace->since = now;
-        pace->done = 0;
+    int64_t now = weft__time_now(), took = now - pace->since;
+    bool is_first = pace->since == 0;
+    pace->since = now;
+    pace->done = 0;
+    if (is_first) {
         return;
     }
     if (took > 4 * LOOP_CHUNK_NS) {
@@ -209,8 +211,6 @@ static void loop_look(struct weft__loop *loop, struct loop_pace *pace)
         pace->n *= took > LOOP_CHUNK_NS / LOOP_GROWTH_MAX ? 2 : LOOP_GROWTH_MAX;
     }
     pace->is_found = took > LOOP_CHUNK_NS / LOOP_GROWTH_MAX;
-    pace->since = now;
-    pace->done = 0;
     weft__loop_pause(loop, took);
 }
 
@@ -259,7 +259,7 @@ static void loop_strip_paced(struct weft__loop *loop, int64_t from, int64_t to,
         uint64_t left = weft__loop_len(from, to), part = loop_part(loop, pace, left);
         int64_t end = (int64_t)((uint64_t)from + part);
         bool even_more = pace->is_found && pace->depth < LOOP_DEPTH;
-        if (end < to && !loop->is_whole && weft__par_may_offer(even_more)) {
+        if (end < to && !loop->is_whole && weft__forks_may_offer(even_more)) {
             int64_t rest = loop_halve(loop, from, to, pace, acc);
             if (rest != from) {
                 from = rest;
@@ -304,27 +304,30 @@ static int loop_tree_half(void *arg)
     return weft__loop_tree(half->loop, half->from, half->to, half->acc.at);
 }
 
+static void loop_tree_split(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
+{
+    struct loop_half half = {.loop = loop, .from = loop_middle(from, to), .to = to};
+    int rc = weft__loop_acc_init(&half.acc, loop);
+    if (rc != 0) {
+        weft__loop_fail(loop, rc);
+        return;
+    }
+    weft__par_offer(&half.piece, loop_tree_half, &half);
+    weft__loop_tree(loop, from, half.from, acc);
+    if (weft__par_take_back(&half.piece, &rc)) {
+        rc = loop_tree_half(&half);
+    }
+    loop_end_half(&half, rc, acc);
+    weft__loop_acc_fini(&half.acc);
+}
+
 int weft__loop_tree(struct weft__loop *loop, int64_t from, int64_t to, void *acc)
 {
     WEFT_CHECK(loop->grain > 0);
     if (weft__loop_len(from, to) <= (uint64_t)loop->grain) {
         loop_leaf(loop, from, to, acc);
     } else if (a_load(&loop->code, relaxed) == 0) {
-        struct loop_half half;
-        int rc = weft__loop_acc_init(&half.acc, loop);
-        weft__loop_fail(loop, rc);
-        if (rc == 0) {
-            half.loop = loop;
-            half.from = loop_middle(from, to);
-            half.to = to;
-            weft__par_offer(&half.piece, loop_tree_half, &half);
-            weft__loop_tree(loop, from, half.from, acc);
-            if (weft__par_take_back(&half.piece, &rc)) {
-                rc = loop_tree_half(&half);
-            }
-            loop_end_half(&half, rc, acc);
-            weft__loop_acc_fini(&half.acc);
-        }
+        loop_tree_split(loop, from, to, acc);
     }
     return a_load(&loop->code, relaxed);
 }
