@@ -1,11 +1,11 @@
 # discover.cmake - after the test binary is built, asks it for its tests and writes them for ctest.
-# Lists come in with | between their members.  Run by tests/CMakeLists.txt with cmake -P.
+# Lists come in with | between their members; LEFT is a pattern of room/name, and what matches is
+# left out.  Run by tests/CMakeLists.txt with cmake -P.
 # SPDX-License-Identifier: MIT
 cmake_minimum_required(VERSION 3.24)
 foreach(list EMULATOR ROOMS ENV)
     string(REPLACE "|" ";" ${list} "${${list}}")
 endforeach()
-string(REPLACE "," "|" LEFT "${LEFT}") # of room/name; what matches is not run by ctest
 
 execute_process(COMMAND ${EMULATOR} ${PROGRAM} --list
     OUTPUT_VARIABLE listed OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE code)
