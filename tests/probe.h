@@ -5,6 +5,7 @@
 #ifndef WEFT_TESTS_PROBE_H
 #define WEFT_TESTS_PROBE_H
 
+#include <string.h>
 #include <weft.h>
 
 #include "base/atomic.h"
@@ -17,6 +18,12 @@
         EXPECT(took_ >= (ns));                    \
         EXPECT(took_ < (ns) + WEFT_MS);           \
     } while (0)
+
+/* Does the calling task run a piece that it has taken from another one? */
+static inline bool probe_is_stolen(void)
+{
+    return strcmp(weft_task_name(), "piece") == 0;
+}
 
 struct probe {
     int64_t ns;      /* how long to sleep */

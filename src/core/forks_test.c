@@ -2,12 +2,11 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
 #include <weft.h>
 
 #include "base/atomic.h"
 #include "base/base.h"
-#include "tests/test.h"
+#include "tests/probe.h"
 
 static const weft_local forks_local = {"forks"};
 
@@ -16,16 +15,11 @@ struct forks_pair {
     int values[2];
 };
 
-static bool forks_is_stolen(void)
-{
-    return strcmp(weft_task_name(), "piece") == 0;
-}
-
 /* Once stolen it stays until it may end. */
 static int forks_older(void *arg)
 {
     struct forks_pair *p = arg;
-    if (!forks_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 0;
     }
     EXPECT(weft_local_get(&forks_local) == &p->values[0]);
@@ -38,7 +32,7 @@ static int forks_older(void *arg)
 static int forks_newer(void *arg)
 {
     EXPECT(weft_local_get(&forks_local) == arg);
-    return forks_is_stolen();
+    return probe_is_stolen();
 }
 
 /* While the older piece runs elsewhere the newer one may be stolen, and may not.  Afterwards

@@ -5,16 +5,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <string.h>
-
 #include "par/loop_probe.h"
 #include "tests/probe.h"
-
-/* Is this a task that runs a stolen piece? */
-static bool fork_panic_is_stolen(void)
-{
-    return strcmp(weft_task_name(), "piece") == 0;
-}
 
 /* Forks fn until a thief has it; it is to return 99 at once when it is run by the join.  What the
  * join said. */
@@ -41,7 +33,7 @@ static int fork_panic_run(int (*fn)(void *), size_t workers)
 static int fork_panic_alone(void *arg)
 {
     (void)arg;
-    if (!fork_panic_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     weft_panic("in a stolen piece");
@@ -156,7 +148,7 @@ TEST(fork_panic_in_the_forker)
 static int fork_panic_slowly(void *arg)
 {
     struct fork_panic_frame *frame = arg;
-    if (!fork_panic_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     a_store(&frame->runs, 1, relaxed);
@@ -224,7 +216,7 @@ static int fork_panic_messily(void *arg)
 {
     struct fork_panic_mess *mess = arg;
     weft_scope outer, inner;
-    if (!fork_panic_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     EXPECT_EQ(weft_defer(fork_panic_note, &mess->deferred), 0);
@@ -266,7 +258,7 @@ TEST(fork_panic_is_told_when_all_has_ended)
 static int fork_panic_naps(void *arg)
 {
     struct fork_panic_frame *frame = arg;
-    if (!fork_panic_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     a_store(&frame->runs, 1, relaxed);
@@ -320,7 +312,7 @@ PANIC_TASK_TEST(fork_panic_names_the_piece, "in a piece")
 static int fork_panic_stolen_or_else(void *arg)
 {
     (void)arg;
-    if (!fork_panic_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     weft_panic("as a thief's task");

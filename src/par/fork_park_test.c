@@ -3,18 +3,13 @@
  * SPDX-License-Identifier: MIT
  */
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "par/loop_probe.h"
 
 #include "core/core_probe.h"
-
-static bool fork_park_is_stolen(void)
-{
-    return strcmp(weft_task_name(), "piece") == 0;
-}
+#include "tests/probe.h"
 
 /* Adds one, and says 7. */
 static int fork_park_count(void *arg)
@@ -269,7 +264,7 @@ static const weft_local fork_park_local = {"fork_park"};
 static int fork_park_look(void *arg)
 {
     EXPECT(weft_local_get(&fork_park_local) == arg);
-    if (!fork_park_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     int here;
@@ -321,7 +316,7 @@ struct fork_park_older {
 static int fork_park_older_run(void *arg)
 {
     struct fork_park_older *older = arg;
-    if (!fork_park_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     a_store(&older->has_begun, 1, relaxed);
@@ -362,7 +357,7 @@ static void fork_park_defer_slowly(void *arg)
 
 static int fork_park_defers(void *arg)
 {
-    if (!fork_park_is_stolen()) {
+    if (!probe_is_stolen()) {
         return 99;
     }
     EXPECT_EQ(weft_defer(fork_park_defer_slowly, arg), 0);
@@ -392,7 +387,7 @@ static int fork_park_digs(void *arg)
 {
     int frames = fork_park_dig(*(size_t *)arg, NULL);
     EXPECT(frames > 0);
-    return fork_park_is_stolen() ? 0 : 99;
+    return probe_is_stolen() ? 0 : 99;
 }
 
 static int fork_park_digger(void *arg)
@@ -428,7 +423,7 @@ static int fork_park_endless(void *arg)
 
 static int fork_park_endless_if_stolen(void *arg)
 {
-    return fork_park_is_stolen() ? fork_park_endless(arg) : 99;
+    return probe_is_stolen() ? fork_park_endless(arg) : 99;
 }
 
 static int fork_park_overflows(void *arg)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "par/kinds_probe.h"
+#include "tests/probe.h"
 
 /* ---- ranges ---- */
 
@@ -394,14 +395,9 @@ static int odd_until_stolen(int (*fn)(void *arg))
     return rc;
 }
 
-static bool odd_is_stolen(void)
-{
-    return strcmp(weft_task_name(), "piece") == 0;
-}
-
 static int odd_forgets_if_stolen(void *arg)
 {
-    return odd_is_stolen() ? odd_forgets(arg) : 0;
+    return probe_is_stolen() ? odd_forgets(arg) : 0;
 }
 
 static int odd_forgets_in_a_piece(void *arg)
@@ -475,7 +471,7 @@ PANIC_TEST(odd_join_when_there_is_none, "a piece was joined that was not the las
 static int odd_keeps_scope(void *arg)
 {
     static weft_scope scope;
-    if (odd_is_stolen()) {
+    if (probe_is_stolen()) {
         weft_scope_open(&scope);
     }
     return odd_piece(arg);
