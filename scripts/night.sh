@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 
 [ $# -gt 0 ] || set -- rel tsan
 export CMAKE_BUILD_PARALLEL_LEVEL="${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}"
+export TSAN_OPTIONS="halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp"
 failed=
 
 # note WHAT STATUS: remembers what went wrong.
@@ -24,8 +25,7 @@ for preset; do
     echo "== $preset: all tests, those of the night too"
     case $preset in tsan* | asan*) factor=6 ;; *) factor=1 ;; esac
     code=0
-    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 TEST_TIMEOUT=$factor \
-        "$dir/test-weft" --night || code=$?
+    TEST_TIMEOUT=$factor "$dir/test-weft" --night || code=$?
     note "$preset:test-weft" "$code"
 done
 
@@ -36,8 +36,7 @@ soak() {
     echo "== $1/soak $2 $seed ${3:-} ${5:-}${4:+ on CPUs $4}"
     case $1 in *tsan* | *asan*) factor=6 ;; *) factor=1 ;; esac
     code=0
-    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 \
-        ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
+    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=0 \
         UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TEST_TIMEOUT=$factor \
         ${4:+taskset -c "$4"} "$1/soak" "$2" "$seed" "${3:-0}" "${5:-}" || code=$?
     note "$1/soak $2 $seed ${3:-} ${5:-}" "$code"
