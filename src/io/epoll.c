@@ -343,6 +343,8 @@ static int epoll_begin(struct weft__thread *self, struct weft__io_op *op)
     if (rc == 0) {
         op->home = part;
         epoll_count(state, 1);
+    } else if (rc != -EBADF && op->is_in_close) {
+        rc = -ECANCELED; /* said of another file than what was attempted: begun again */
     }
     return rc;
 }

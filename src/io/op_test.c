@@ -311,8 +311,6 @@ TEST(op_of_a_plain_thread_outlasts_signals)
 
 /* ---- one that begins while the descriptor is being closed ---- */
 
-enum { CLOSE_READERS = 2 };
-
 struct close_race {
     int fds[2];
     ATOMIC(bool) is_reading;
@@ -327,15 +325,18 @@ static int close_read_on(void *arg)
         a_store(&race->is_reading, true, relaxed);
         n = weft_recv(race->fds[1], &byte, 1, 0);
     } while (n == 1);
-    EXPECT(n == -EBADF || n == -ENOTSOCK); /* a driver may have opened something meanwhile */
+    if (n != -ENOTSOCK) { /* somebody may have opened something else meanwhile */
+        EXPECT_EQ(n, -EBADF);
+    }
     return 0;
 }
 
 /* Its reader comes back for more just as the socket is closed; nothing else would ever wake it, as
  * the other end stays open. */
-IO_TEST(op_begun_in_a_close_is_not_lost)
+static void close_race_often(int rounds)
 {
-    for (int i = 0; i < TEST_FEWER(TEST_ROUNDS(2000, 200000)); i++) {
+    static int turn;
+    for (int i = 0; i < rounds; i++) {
         struct close_race race = {.is_reading = false}, *at = &race;
         weft_scope scope;
         probe_pair(race.fds);
@@ -345,11 +346,33 @@ IO_TEST(op_begun_in_a_close_is_not_lost)
             EXPECT_EQ(weft_yield(), 0);
         }
         probe_send_all(race.fds[0], "x", 1);
-        for (int turns = i % 97; turns > 0; turns--) {
+        for (int turns = turn++ % 97; turns > 0; turns--) {
             a_relax();
         }
         EXPECT_EQ(weft_close(race.fds[1]), 0);
         EXPECT_EQ(weft_scope_close(&scope), 0);
         EXPECT_EQ(weft_close(race.fds[0]), 0);
+    }
+}
+
+IO_TEST(op_begun_in_a_close_is_not_lost)
+{
+    close_race_often(TEST_FEWER(TEST_ROUNDS(2000, 200000)));
+}
+
+static int close_race_once(void *arg)
+{
+    (void)arg;
+    close_race_often(1);
+    return 0;
+}
+
+/* Where a worker has not waited for a descriptor before, the driver opens some of its own then, one
+ * of which may get the number that was closed. */
+TEST(op_begun_in_a_close_meets_the_driver)
+{
+    weft_options options = {.workers = 4, .io = WEFT_IO_EPOLL};
+    for (int i = 0; i < TEST_ROUNDS(300, 30000); i++) {
+        EXPECT_EQ(weft_run_with(close_race_once, NULL, &options), 0);
     }
 }
