@@ -302,6 +302,7 @@ static void child_main(const struct main_case *c, int output)
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGINT, SIG_DFL); /* which a plain shell has ignored for its jobs in the background */
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     c->test->style->prepare(c->test, c->workers);
