@@ -130,13 +130,7 @@ WEFT_MUST_USE int weft__sys_thread_state(pid_t tid, long *ret_nr, uintptr_t *ret
 /* "read", or NULL for calls that do not block. */
 const char *weft__sys_syscall_name(long nr);
 
-/* ---- the machine ---- */
-
-/* CPUs that affinity and cgroup quota really grant, at least 1. */
-unsigned weft__sys_cpus(void);
-
-/* The same for a file tree under `root` ("" is the real one) and a known affinity. */
-unsigned weft__sys_cpus_at(const char *root, unsigned affinity);
+/* ---- chance ---- */
 
 WEFT_MUST_USE int weft__sys_random(void *buf, size_t size_bytes);
 

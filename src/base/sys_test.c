@@ -1,24 +1,19 @@
-/* sys_test.c - the door to the kernel: codes, waiting, threads, CPUs, files.
- *
- * The quota of CPUs is tested on trees of files made here, since the machine's own has only one
- * answer.
+/* sys_test.c - the door to the kernel: codes, waiting, threads, files.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "base/sys.h"
 
 #include <fcntl.h>
-#include <ftw.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sys_probe.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "tests/test.h"
 #include "weft/err.h"
 
 enum { SYS_STACK = 256 * 1024 };
@@ -308,148 +303,7 @@ TEST(sys_tgkill_of_nobody)
     EXPECT_EQ(weft__sys_tgkill(weft__sys_gettid(), 0), 0);
 }
 
-/* ---- the machine ---- */
-
-static char sys_root[64];
-
-static int sys_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void sys_root_make(void)
-{
-    snprintf(sys_root, sizeof sys_root, "/tmp/weft-sys-XXXXXX");
-    EXPECT(mkdtemp(sys_root) != NULL);
-}
-
-static void sys_root_remove(void)
-{
-    EXPECT_EQ(nftw(sys_root, sys_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-}
-
-/* Makes the directories on the way too. */
-static void sys_root_file(const char *path, const char *text)
-{
-    char full[300];
-    FILE *f;
-
-    snprintf(full, sizeof full, "%s%s", sys_root, path);
-    for (char *slash = full + strlen(sys_root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        EXPECT(mkdir(full, 0700) == 0 || access(full, X_OK) == 0);
-        *slash = '/';
-    }
-    f = fopen(full, "we");
-    EXPECT(f != NULL);
-    EXPECT(fputs(text, f) >= 0);
-    EXPECT_EQ(fclose(f), 0);
-}
-
-/* One cgroup of version 2 with this quota, on a machine of 8. */
-static unsigned sys_cpus_with_v2(const char *quota)
-{
-    unsigned cpus;
-
-    sys_root_make();
-    sys_root_file("/proc/self/cgroup", "0::/user.slice/job\n");
-    sys_root_file("/sys/fs/cgroup/user.slice/job/cpu.max", quota);
-    cpus = weft__sys_cpus_at(sys_root, 8);
-    sys_root_remove();
-    return cpus;
-}
-
-TEST(sys_cpus_v2_quota_is_rounded_up)
-{
-    EXPECT_EQ(sys_cpus_with_v2("50000 100000\n"), 1);
-    EXPECT_EQ(sys_cpus_with_v2("100000 100000\n"), 1);
-    EXPECT_EQ(sys_cpus_with_v2("150000 100000\n"), 2);
-    EXPECT_EQ(sys_cpus_with_v2("20000 10000\n"), 2);
-    EXPECT_EQ(sys_cpus_with_v2("1 1000000\n"), 1);
-    EXPECT_EQ(sys_cpus_with_v2("1600000 100000\n"), 8);
-}
-
-TEST(sys_cpus_v2_no_quota_or_nonsense)
-{
-    EXPECT_EQ(sys_cpus_with_v2("max 100000\n"), 8);
-    EXPECT_EQ(sys_cpus_with_v2(""), 8);
-    EXPECT_EQ(sys_cpus_with_v2("100000"), 8);
-    EXPECT_EQ(sys_cpus_with_v2("100000 0\n"), 8);
-    EXPECT_EQ(sys_cpus_with_v2("-100000 100000\n"), 8);
-    EXPECT_EQ(sys_cpus_with_v2("9223372036854775807 1\n"), 8);
-}
-
-TEST(sys_cpus_v2_tightest_on_the_way_up)
-{
-    sys_root_make();
-    sys_root_file("/proc/self/cgroup", "0::/a/b/c\n");
-    sys_root_file("/sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
-    sys_root_file("/sys/fs/cgroup/a/b/cpu.max", "600000 100000\n");
-    sys_root_file("/sys/fs/cgroup/a/cpu.max", "250000 100000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 3);
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 2), 2);
-    sys_root_remove();
-}
-
-/* In a container: the host's path, of which only the own end is mounted, as the root. */
-TEST(sys_cpus_v2_path_of_the_host)
-{
-    sys_root_make();
-    sys_root_file("/proc/self/cgroup", "0::/system.slice/docker-1234.scope\n");
-    sys_root_file("/sys/fs/cgroup/cpu.max", "200000 100000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 2);
-    sys_root_file("/proc/self/cgroup", "0::/../../other\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 2);
-    sys_root_file("/proc/self/cgroup", "0::/\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 2);
-    sys_root_remove();
-}
-
-TEST(sys_cpus_v1)
-{
-    static const char list[] = "12:memory:/other\n"
-                               "4:cpuset:/wrong\n"
-                               "3:cpuacct,cpu:/docker/1234\n"
-                               "1:name=systemd:/x\n"
-                               "0::/y\n";
-
-    sys_root_make();
-    sys_root_file("/proc/self/cgroup", list);
-    sys_root_file("/sys/fs/cgroup/cpu/docker/1234/cpu.cfs_quota_us", "-1\n");
-    sys_root_file("/sys/fs/cgroup/cpu/docker/1234/cpu.cfs_period_us", "100000\n");
-    sys_root_file("/sys/fs/cgroup/cpu/wrong/cpu.cfs_quota_us", "100000\n");
-    sys_root_file("/sys/fs/cgroup/cpu/wrong/cpu.cfs_period_us", "100000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 8);
-    sys_root_file("/sys/fs/cgroup/cpu/docker/1234/cpu.cfs_quota_us", "50000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 1);
-    sys_root_file("/sys/fs/cgroup/cpu/docker/1234/cpu.cfs_quota_us", "350000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 4);
-    sys_root_file("/sys/fs/cgroup/cpu/docker/cpu.cfs_quota_us", "250000\n");
-    sys_root_file("/sys/fs/cgroup/cpu/docker/cpu.cfs_period_us", "100000\n");
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 3);
-    sys_root_remove();
-}
-
-TEST(sys_cpus_without_cgroups)
-{
-    sys_root_make();
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 8), 8);
-    EXPECT_EQ(weft__sys_cpus_at(sys_root, 0), 1);
-    sys_root_remove();
-}
-
-TEST(sys_cpus_follow_affinity)
-{
-    cpu_set_t one;
-
-    EXPECT(weft__sys_cpus() >= 1);
-    EXPECT(weft__sys_cpus() <= (unsigned)sysconf(_SC_NPROCESSORS_CONF));
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
-    EXPECT_EQ(weft__sys_cpus(), 1);
-}
+/* ---- chance ---- */
 
 TEST(sys_random_fills)
 {

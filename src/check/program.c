@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/sys.h"
+#include "base/syscpu.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "weft/err.h"

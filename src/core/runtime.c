@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/sys.h"
+#include "base/syscpu.h"
 #include "base/sysring.h"
 #include "base/time.h"
 #include "core/birth.h"

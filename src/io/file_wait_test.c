@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/sys.h"
+#include "base/syscpu.h"
 #include "io/file_probe.h"
 #include "weft/err.h"
 #include "weft/scope.h"

@@ -1,0 +1,54 @@
+/* sys_probe.h - for tests of the doors: a tree of files that goes away again.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef WEFT_BASE_SYS_PROBE_H
+#define WEFT_BASE_SYS_PROBE_H
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+static char sys_root[64];
+
+static inline int sys_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static inline void sys_root_make(void)
+{
+    snprintf(sys_root, sizeof sys_root, "/tmp/weft-sys-XXXXXX");
+    EXPECT(mkdtemp(sys_root) != NULL);
+}
+
+static inline void sys_root_remove(void)
+{
+    EXPECT_EQ(nftw(sys_root, sys_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* Makes the directories on the way too. */
+static inline void sys_root_file(const char *path, const char *text)
+{
+    char full[300];
+    FILE *f;
+
+    snprintf(full, sizeof full, "%s%s", sys_root, path);
+    for (char *slash = full + strlen(sys_root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        EXPECT(mkdir(full, 0700) == 0 || access(full, X_OK) == 0);
+        *slash = '/';
+    }
+    f = fopen(full, "we");
+    EXPECT(f != NULL);
+    EXPECT(fputs(text, f) >= 0);
+    EXPECT_EQ(fclose(f), 0);
+}
+
+#endif
