@@ -1,6 +1,7 @@
-/* syscpu.c - the door to the kernel's CPUs: how many are ours.
+/* syscpu.c - the door to the kernel's CPUs: how many are ours, and which one this is.
  *
- * Called by core, when a run begins.  Holds no state.  Written as sys.c is.
+ * Called by core, when a run begins and when pieces are taken.  Holds no state.  Written as sys.c
+ * is, whose head says why the code is fetched by a function that is never inlined.
  *
  * The calls are made for the runtime's own knowledge, and pass no fault point: a fault loop counts
  * what the work needs, not what the machine is asked about.
@@ -9,7 +10,9 @@
  */
 #include "base/syscpu.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -24,16 +27,76 @@ enum {
     SYSCPU_BYTES = 1024,      /* affinity masks of up to 8192 CPUs */
 };
 
-static unsigned syscpu_affinity(void)
+/* One bit for each CPU. */
+struct syscpu_set {
+    unsigned long words[SYSCPU_BYTES / sizeof(unsigned long)];
+    size_t size_bytes; /* as much of it as the kernel knows */
+};
+
+enum { SYSCPU_WORD_BITS = 8 * sizeof(unsigned long) };
+
+static WEFT_NOINLINE WEFT_NO_SANITIZE int syscpu_code(void)
 {
-    unsigned long mask[SYSCPU_BYTES / sizeof(unsigned long)];
-    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    return -errno;
+}
+
+/* ---- where we run ---- */
+
+/* The calling thread's, as the next one. */
+static int syscpu_affinity(struct syscpu_set *ret_set)
+{
+    long rc = syscall(SYS_sched_getaffinity, 0, sizeof ret_set->words, ret_set->words);
+
+    ret_set->size_bytes = rc < 0 ? 0 : (size_t)rc;
+    return rc < 0 ? syscpu_code() : 0;
+}
+
+static int syscpu_set_affinity(const struct syscpu_set *set)
+{
+    long rc = syscall(SYS_sched_setaffinity, 0, set->size_bytes, set->words);
+
+    return rc < 0 ? syscpu_code() : 0;
+}
+
+static unsigned syscpu_count(const struct syscpu_set *set)
+{
     unsigned count = 0;
 
-    for (long i = 0; i < bytes / (long)sizeof mask[0]; i++)
-        count += (unsigned)__builtin_popcountl(mask[i]);
-    return weft__max(count, 1u);
+    for (size_t i = 0; i < set->size_bytes / sizeof set->words[0]; i++)
+        count += (unsigned)__builtin_popcountl(set->words[i]);
+    return count;
 }
+
+static bool syscpu_has(const struct syscpu_set *set, size_t cpu)
+{
+    return cpu / 8 < set->size_bytes &&
+           (set->words[cpu / SYSCPU_WORD_BITS] >> cpu % SYSCPU_WORD_BITS & 1);
+}
+
+int weft__sys_cpu(void)
+{
+    int cpu = sched_getcpu();
+
+    return cpu < 0 ? syscpu_code() : cpu;
+}
+
+int weft__sys_leave_cpu(int cpu)
+{
+    struct syscpu_set set;
+    int rc = syscpu_affinity(&set);
+    size_t at = (size_t)cpu;
+
+    if (rc < 0 || syscpu_count(&set) < 2 || !syscpu_has(&set, at))
+        return rc;
+    set.words[at / SYSCPU_WORD_BITS] ^= 1ul << at % SYSCPU_WORD_BITS;
+    rc = syscpu_set_affinity(&set);
+    if (rc < 0)
+        return rc;
+    set.words[at / SYSCPU_WORD_BITS] ^= 1ul << at % SYSCPU_WORD_BITS;
+    return syscpu_set_affinity(&set);
+}
+
+/* ---- how many there are ---- */
 
 /* Where one version of the cgroup interface keeps its quota. */
 struct syscpu_quota_place {
@@ -155,5 +218,8 @@ unsigned weft__sys_cpus_at(const char *root, unsigned affinity)
 
 unsigned weft__sys_cpus(void)
 {
-    return weft__sys_cpus_at("", syscpu_affinity());
+    struct syscpu_set set;
+    int rc = syscpu_affinity(&set);
+
+    return weft__sys_cpus_at("", rc < 0 ? 1 : syscpu_count(&set));
 }

@@ -1,4 +1,4 @@
-/* syscpu_test.c - how many CPUs are ours, by affinity and by quotas.
+/* syscpu_test.c - which CPU this is, and how many are ours, by affinity and by quotas.
  *
  * Quotas are tested on trees of files made here, since the machine's own has only one answer.
  *
@@ -6,6 +6,7 @@
  */
 #include "base/syscpu.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -113,4 +114,56 @@ TEST(syscpu_follow_affinity)
     CPU_SET(sched_getcpu(), &one);
     EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
     EXPECT_EQ(weft__sys_cpus(), 1);
+}
+
+/* ---- where we run ---- */
+
+static int syscpu_mine(cpu_set_t *ret_set)
+{
+    EXPECT_EQ(sched_getaffinity(0, sizeof *ret_set, ret_set), 0);
+    return CPU_COUNT(ret_set);
+}
+
+/* The kernel may bring us back at any moment: so it need not be seen at the first attempt. */
+TEST(syscpu_is_left)
+{
+    cpu_set_t before, after;
+    bool was_left = false;
+
+    if (syscpu_mine(&before) < 2)
+        SKIP("there is one CPU");
+    while (!was_left) {
+        int cpu = weft__sys_cpu();
+        EXPECT(cpu >= 0);
+        EXPECT_EQ(weft__sys_leave_cpu(cpu), 0);
+        was_left = weft__sys_cpu() != cpu;
+    }
+    (void)syscpu_mine(&after);
+    EXPECT(CPU_EQUAL(&before, &after));
+}
+
+TEST(syscpu_is_kept_if_there_is_no_other)
+{
+    const int cpu = weft__sys_cpu();
+    cpu_set_t one, after;
+
+    EXPECT(cpu >= 0);
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    EXPECT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+    EXPECT_EQ(weft__sys_leave_cpu(cpu), 0);
+    (void)syscpu_mine(&after);
+    EXPECT(CPU_EQUAL(&one, &after));
+    EXPECT_EQ(weft__sys_cpu(), cpu);
+}
+
+TEST(syscpu_that_is_not_ours_is_not_left)
+{
+    cpu_set_t before, after;
+
+    (void)syscpu_mine(&before);
+    EXPECT_EQ(weft__sys_leave_cpu(INT_MAX), 0);
+    EXPECT_EQ(weft__sys_leave_cpu(-1), 0);
+    (void)syscpu_mine(&after);
+    EXPECT(CPU_EQUAL(&before, &after));
 }

@@ -9,6 +9,10 @@
  * too late and finds nothing.  A seat that has seen it in vain lets sleepers sleep for a while,
  * each time twice as long.
  *
+ * CPUs.  When none is idle the kernel puts a thread that we wake on the waker's CPU, and leaves it
+ * there, since the others are as full: beside one busy process two workers then share one CPU by
+ * turns.  So a thief that runs where its victim does goes elsewhere first.
+ *
  * Rejected: to run other pieces on the stack of a join that must wait (a lock that the waiter holds
  * may be what they need, and the stack has no bound).
  *
@@ -19,6 +23,7 @@
 #include "base/alloc.h"
 #include "base/panic.h"
 #include "base/sys.h"
+#include "base/syscpu.h"
 #include "base/time.h"
 #include "core/birth.h"
 #include "core/control.h"
@@ -37,6 +42,7 @@
 #define FORKS_EASE_MAX 8              /* so often at most */
 #define FORKS_NEAR_LINES 3            /* of a piece and what lies behind it: its arguments */
 #define FORKS_LINGER   36             /* looks of some 45 ns */
+#define FORKS_PART_NS  (10 * WEFT_MS) /* so rarely a thread changes its CPU: it takes some 20 us */
 
 struct weft__forks_arena {
     struct weft__forks_arena *next;
@@ -156,6 +162,7 @@ static struct weft__forks *forks_attach(struct weft__thread *self)
     forks->task = task;
     forks->held = forks->woken_at = 0;
     a_store(&forks->home, task->service ? task->home : NULL, relaxed);
+    a_store(&forks->cpu, -1, relaxed);
     task->forks = forks;
     task->has_forks = true;
     a_store(&w->forks, forks, release); /* pairs with the acquire in weft__forks_rob */
@@ -212,6 +219,12 @@ static void forks_set_locals(struct weft__forks *forks)
     }
 }
 
+/* Whoever takes what is shared now should run elsewhere. */
+static void forks_note_cpu(struct weft__forks *forks)
+{
+    a_store(&forks->cpu, weft__sys_cpu(), relaxed);
+}
+
 /* Offers the first `count`.  False: there is nothing new to take. */
 static bool forks_show(struct weft__forks *forks, uint32_t count)
 {
@@ -234,8 +247,11 @@ void weft__forks_switch(struct weft__thread *self, struct weft__task *prev,
     struct weft__worker *w = weft__seat(self);
     if (prev->forks && forks_is_empty(prev->forks)) {
         forks_detach(w, prev);
-    } else if (prev->forks && w && forks_show(prev->forks, split_count(&prev->forks->split))) {
-        weft__idle_share(prev->runtime); /* it will not answer for a while */
+    } else if (prev->forks && w) {
+        a_store(&prev->forks->cpu, -1, relaxed);
+        if (forks_show(prev->forks, split_count(&prev->forks->split))) {
+            weft__idle_share(prev->runtime); /* it will not answer for a while */
+        }
     }
     if (next->forks && w) {
         a_store(&w->forks, next->forks, release);
@@ -305,6 +321,7 @@ static void forks_share(struct weft__forks *forks, uint32_t count)
     struct weft__worker *w = weft__seat(self);
     struct weft__runtime *rt = forks->task->runtime;
     a_fence(acquire); /* who was asked by a sleeper sees that it sleeps: see weft__idle_sleep */
+    forks_note_cpu(forks);
     bool must_wake = a_load(&rt->idle.searching, relaxed) == 0;
     if (!forks_may_share(forks)) {
         weft__leave(self);
@@ -380,6 +397,7 @@ static void forks_open(struct weft__forks *forks)
     struct weft__worker *w = weft__seat(self);
     struct weft__runtime *rt = forks->task->runtime;
     uint32_t count = split_count(&forks->split);
+    forks_note_cpu(forks);
     if (w && forks_show(forks, count) && weft__idle_is_wanting(rt) && forks_may_wake(w)) {
         forks->woken_at = count;
         weft__idle_wake(rt);
@@ -658,6 +676,20 @@ static inline void forks_prefetch(struct weft__forks *forks, uint64_t ends)
     }
 }
 
+/* Not when there are more workers than CPUs: then some CPU is shared anyhow. */
+static void forks_part(struct weft__worker *w, struct weft__forks *forks)
+{
+    int cpu = a_load(&forks->cpu, relaxed);
+    if (cpu < 0 || !w->runtime->spin || cpu != weft__sys_cpu()) {
+        return;
+    }
+    int64_t now = weft__time_now();
+    if (now >= w->forking.part_at) {
+        w->forking.part_at = now + FORKS_PART_NS;
+        (void)weft__sys_leave_cpu(cpu); /* if it may not it stays */
+    }
+}
+
 struct weft__runnable *weft__forks_rob(struct weft__worker *w, struct weft__worker *victim)
 {
     struct weft__forks *forks = a_load(&victim->forks, acquire); /* pairs with forks_attach */
@@ -671,6 +703,7 @@ struct weft__runnable *weft__forks_rob(struct weft__worker *w, struct weft__work
     }
     uint32_t class_index = split_tag(ends);
     forks_prefetch(forks, ends);
+    forks_part(w, forks);
     struct weft__birth *birth = forks_new_birth(w, class_index);
     weft__split_slot *slot = NULL;
     uintptr_t item = 0;

@@ -54,6 +54,7 @@ struct weft__forks {
     struct weft__locals *locals; /* of pieces that are shared; counted */
     struct weft__forks *next;    /* while it is free */
     ATOMIC(void *) home;         /* of the task, if that is a service; else NULL */
+    ATOMIC(int) cpu;             /* where the task last shared something; -1: it sleeps */
     WEFT_ALIGNED(WEFT_CACHE_LINE) weft__split_slot slots[];
 };
 
