@@ -470,7 +470,7 @@ static const struct model models[] = {
     MODEL("scope_later_sleep", models_reset_enrolled, all_cancelled, task_sleeps,
           cancel_home),
     MODEL("scope_open", models_reset, all_delivered, task_sleeps_in_a_scope, cancel_home),
-    MODEL("scope_open_two", models_reset, all_delivered, task_sleeps_in_two, cancel_home),
+    MODEL_NIGHT("scope_open_two", models_reset, all_delivered, task_sleeps_in_two, cancel_home),
     MODEL("scope_close", models_reset, all_delivered, task_sleeps_after_a_scope, cancel_home),
     MODEL("scope_close_all", models_reset, all_cancelled, task_sleeps_at_home_again, cancel_home),
     MODEL_NIGHT("scope_close_waits", models_reset, NULL, task_closes_around_a_child,
