@@ -138,6 +138,12 @@ struct weft__event {
     uint64_t value;   /* read, or written, or returned; of a PIECE_FORK who takes it; see flags */
 };
 
+/* Does it wait for another strand's end, or a piece's? */
+static inline bool weft__op_is_join(unsigned op)
+{
+    return op == WEFT__OP_JOIN || op == WEFT__OP_PIECE_JOIN;
+}
+
 /* Was a strand born by it? */
 static inline bool weft__event_is_birth(const struct weft__event *event)
 {

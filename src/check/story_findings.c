@@ -302,8 +302,7 @@ static const char *findings_waits(struct weft__story *story, const struct weft__
         said = weft__pool_say(&story->pool, "%s%sT%u %sto %s (%s)", said, i > 0 ? ", " : "",
                               party->strand, i > 0 ? "" : "waits ", findings_wish(story, party),
                               findings_spot(story, party->site));
-        if (finding->n_parties == 1 && party->holder != UINT16_MAX &&
-            party->op != WEFT__OP_JOIN && party->op != WEFT__OP_PIECE_JOIN)
+        if (finding->n_parties == 1 && party->holder != UINT16_MAX && !weft__op_is_join(party->op))
             said = weft__pool_say(&story->pool, "%s, %s", said, weft__story_holder(story, party));
     }
     return said;
@@ -691,8 +690,7 @@ static void findings_prefer_cause(struct weft__story *story)
     for (uint32_t i = 0; i < weft__min(outcome->n_strand_notes, (uint32_t)WEFT__STRANDS_MAX) &&
                          finding->n_parties < max; i++) {
         const struct weft__strand_note *note = &outcome->strand_notes[i];
-        bool is_known = note->state != WEFT__STRAND_LIVE || note->op == WEFT__OP_JOIN ||
-                        note->op == WEFT__OP_PIECE_JOIN ||
+        bool is_known = note->state != WEFT__STRAND_LIVE || weft__op_is_join(note->op) ||
                         (weft__op_does(weft__story_op(note->op)) & WEFT__OP_SLEEPS) == 0;
         for (uint32_t p = 0; p < finding->n_parties; p++)
             is_known = is_known || finding->parties[p].strand == note->id;

@@ -757,7 +757,7 @@ static const char *rows_end_remark(struct weft__story *story, const struct weft_
     case WEFT__CLASS_LEAKED_STRAND:
         return "still here when the program ends";
     default:
-        if (party->op == WEFT__OP_JOIN || party->op == WEFT__OP_PIECE_JOIN)
+        if (weft__op_is_join(party->op))
             return "for ever";
         if (party->op == WEFT__OP_COND_WAKE)
             return "nobody will wake it any more";
