@@ -5,32 +5,23 @@
 #ifndef WEFT_BASE_SYS_PROBE_H
 #define WEFT_BASE_SYS_PROBE_H
 
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/test.h"
+#include "tests/tree.h"
 
-static char sys_root[64];
-
-static inline int sys_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
+static char sys_root[TREE_PATH_MAX];
 
 static inline void sys_root_make(void)
 {
-    snprintf(sys_root, sizeof sys_root, "/tmp/weft-sys-XXXXXX");
-    EXPECT(mkdtemp(sys_root) != NULL);
+    tree_make(sys_root, "sys");
 }
 
 static inline void sys_root_remove(void)
 {
-    EXPECT_EQ(nftw(sys_root, sys_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    tree_remove(sys_root);
 }
 
 /* Makes the directories on the way too. */

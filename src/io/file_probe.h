@@ -5,36 +5,26 @@
 #ifndef WEFT_IO_FILE_PROBE_H
 #define WEFT_IO_FILE_PROBE_H
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
-#include "tests/test.h"
+#include "tests/tree.h"
 #include "weft/io.h"
 #include "weft/run.h"
 #include "weft/time.h"
 
-static char file_dir[64];
-
-static inline int file_remove_one(const char *path, const struct stat *st, int type,
-                                  struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
+static char file_dir[TREE_PATH_MAX];
 
 static inline void file_dir_make(void)
 {
-    snprintf(file_dir, sizeof file_dir, "/tmp/weft-file-XXXXXX");
-    EXPECT(mkdtemp(file_dir) != NULL);
-    EXPECT_EQ(chmod(file_dir, 0755), 0);
+    tree_make(file_dir, "file");
 }
 
 static inline void file_dir_remove(void)
 {
-    EXPECT_EQ(nftw(file_dir, file_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    tree_remove(file_dir);
 }
 
 /* Valid until the fourth next call. */

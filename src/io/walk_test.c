@@ -5,7 +5,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -17,7 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/fault.h"
-#include "tests/test.h"
+#include "tests/tree.h"
 #include "weft/err.h"
 #include "weft/io.h"
 #include "weft/run.h"
@@ -26,24 +25,16 @@
 
 /* ---- a directory for the test ---- */
 
-static char walk_dir[64];
-
-static int walk_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
+static char walk_dir[TREE_PATH_MAX];
 
 static void walk_dir_make(void)
 {
-    snprintf(walk_dir, sizeof walk_dir, "/tmp/weft-walk-XXXXXX");
-    EXPECT(mkdtemp(walk_dir) != NULL);
-    EXPECT_EQ(chmod(walk_dir, 0755), 0);
+    tree_make(walk_dir, "walk");
 }
 
 static void walk_dir_remove(void)
 {
-    EXPECT_EQ(nftw(walk_dir, walk_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    tree_remove(walk_dir);
 }
 
 /* Valid until the second next call. */
