@@ -100,6 +100,9 @@ bool test_is_night(void);
 extern bool test_is_steered;
 #define TEST_FEWER(n) (test_is_steered && (n) > 20 ? 20 : (n))
 
+/* Of rounds that each start tasks, which cost ThreadSanitizer 130 KB of clocks each. */
+#define TEST_FEWER_TASKS(n) TEST_FEWER(WEFT_TSAN ? (n) / 5 : (n))
+
 /* Between them nothing may be allocated or mapped, in any thread; but for spare threads, which the
  * watchdog starts when the machine is slow.  In a TASK_TEST. */
 void test_watch_allocations(void);

@@ -477,8 +477,6 @@ TASK_TEST(chan_cancel_in_the_middle)
 
 /* ---- T19: cancel against wake ---- */
 
-enum { RACE_ROUNDS = WEFT_TSAN ? 1000 : 5000 };
-
 struct racer {
     weft_chan *ch;
     long done; /* sends or receives that said 0 */
@@ -564,14 +562,14 @@ static void race_send(int rounds, size_t capacity)
 
 TASK_TEST(t19_recv_against_cancel)
 {
-    race_recv(TEST_FEWER(RACE_ROUNDS), 2);
-    race_recv(TEST_FEWER(RACE_ROUNDS), 0);
+    race_recv(TEST_FEWER_TASKS(5000), 2);
+    race_recv(TEST_FEWER_TASKS(5000), 0);
 }
 
 TASK_TEST(t19_send_against_cancel)
 {
-    race_send(TEST_FEWER(RACE_ROUNDS), 2);
-    race_send(TEST_FEWER(RACE_ROUNDS), 0);
+    race_send(TEST_FEWER_TASKS(5000), 2);
+    race_send(TEST_FEWER_TASKS(5000), 0);
 }
 
 NIGHT_TASK_TEST(t19_recv_against_cancel_night)

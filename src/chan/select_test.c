@@ -440,8 +440,8 @@ static void select_race(int rounds, size_t capacity)
 
 TASK_TEST(select_against_cancel)
 {
-    select_race(TEST_FEWER(WEFT_TSAN ? 1000 : 5000), 1);
-    select_race(TEST_FEWER(WEFT_TSAN ? 1000 : 5000), 0);
+    select_race(TEST_FEWER_TASKS(5000), 1);
+    select_race(TEST_FEWER_TASKS(5000), 0);
 }
 
 NIGHT_TASK_TEST(select_against_cancel_night)
