@@ -311,6 +311,8 @@ TEST(op_of_a_plain_thread_outlasts_signals)
 
 /* ---- one that begins while the descriptor is being closed ---- */
 
+enum { CLOSE_TURNS = 97 }; /* so much later than the byte it is closed, at the most */
+
 struct close_race {
     int fds[2];
     ATOMIC(bool) is_reading;
@@ -333,37 +335,35 @@ static int close_read_on(void *arg)
 
 /* Its reader comes back for more just as the socket is closed; nothing else would ever wake it, as
  * the other end stays open. */
-static void close_race_often(int rounds)
+static void close_race(int turns)
 {
-    static int turn;
-    for (int i = 0; i < rounds; i++) {
-        struct close_race race = {.is_reading = false}, *at = &race;
-        weft_scope scope;
-        probe_pair(race.fds);
-        weft_scope_open(&scope);
-        EXPECT_EQ(weft_go(&scope, close_read_on, &at), 0);
-        while (!a_load(&race.is_reading, relaxed)) {
-            EXPECT_EQ(weft_yield(), 0);
-        }
-        probe_send_all(race.fds[0], "x", 1);
-        for (int turns = turn++ % 97; turns > 0; turns--) {
-            a_relax();
-        }
-        EXPECT_EQ(weft_close(race.fds[1]), 0);
-        EXPECT_EQ(weft_scope_close(&scope), 0);
-        EXPECT_EQ(weft_close(race.fds[0]), 0);
+    struct close_race race = {.is_reading = false}, *at = &race;
+    weft_scope scope;
+    probe_pair(race.fds);
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, close_read_on, &at), 0);
+    while (!a_load(&race.is_reading, relaxed)) {
+        EXPECT_EQ(weft_yield(), 0);
     }
+    probe_send_all(race.fds[0], "x", 1);
+    for (; turns > 0; turns--) {
+        a_relax();
+    }
+    EXPECT_EQ(weft_close(race.fds[1]), 0);
+    EXPECT_EQ(weft_scope_close(&scope), 0);
+    EXPECT_EQ(weft_close(race.fds[0]), 0);
 }
 
 IO_TEST(op_begun_in_a_close_is_not_lost)
 {
-    close_race_often(TEST_FEWER(TEST_ROUNDS(2000, 200000)));
+    for (int i = 0; i < TEST_FEWER(TEST_ROUNDS(2000, 200000)); i++) {
+        close_race(i % CLOSE_TURNS);
+    }
 }
 
-static int close_race_once(void *arg)
+static int close_race_main(void *arg)
 {
-    (void)arg;
-    close_race_often(1);
+    close_race(*(int *)arg % CLOSE_TURNS);
     return 0;
 }
 
@@ -373,6 +373,6 @@ TEST(op_begun_in_a_close_meets_the_driver)
 {
     weft_options options = {.workers = 4, .io = WEFT_IO_EPOLL};
     for (int i = 0; i < TEST_ROUNDS(300, 30000); i++) {
-        EXPECT_EQ(weft_run_with(close_race_once, NULL, &options), 0);
+        EXPECT_EQ(weft_run_with(close_race_main, &i, &options), 0);
     }
 }
