@@ -88,11 +88,13 @@ int weft__sys_leave_cpu(int cpu)
 
     if (rc < 0 || syscpu_count(&set) < 2 || !syscpu_has(&set, at))
         return rc;
-    set.words[at / SYSCPU_WORD_BITS] ^= 1ul << at % SYSCPU_WORD_BITS;
+
+    unsigned long *word = &set.words[at / SYSCPU_WORD_BITS], all = *word;
+    *word &= ~(1ul << at % SYSCPU_WORD_BITS);
     rc = syscpu_set_affinity(&set);
     if (rc < 0)
         return rc;
-    set.words[at / SYSCPU_WORD_BITS] ^= 1ul << at % SYSCPU_WORD_BITS;
+    *word = all;
     return syscpu_set_affinity(&set);
 }
 
