@@ -72,11 +72,13 @@ static void file_check_calls(void)
     EXPECT_EQ(unlink(file_path("calls")), 0);
 }
 
+enum { FILE_FAR = 500 }; /* descriptors that are made get the lowest free number */
+
 static void file_check_errors(void)
 {
     char buf[8];
     struct stat st;
-    int ends[2], fd;
+    int ends[2], fd, low;
 
     EXPECT_EQ(weft_open(file_path("none"), O_RDONLY, 0), -ENOENT);
     EXPECT_EQ(weft_open(file_path("none"), O_RDONLY | O_NONBLOCK, 0), -ENOENT);
@@ -85,8 +87,11 @@ static void file_check_errors(void)
     EXPECT_EQ(weft_stat(file_path("none"), &st), -ENOENT);
     EXPECT_EQ(weft_open(file_dir, O_WRONLY, 0), -EISDIR);
     EXPECT_EQ(weft_open(file_path("/"), O_RDWR | O_CREAT | O_EXCL, 0600), -EISDIR);
-    fd = weft_open(file_dir, O_RDONLY, 0);
-    EXPECT(fd >= 0);
+    low = weft_open(file_dir, O_RDONLY, 0);
+    EXPECT(low >= 0);
+    fd = fcntl(low, F_DUPFD_CLOEXEC, FILE_FAR); /* once closed, nobody else gets this number */
+    EXPECT(fd >= FILE_FAR);
+    EXPECT_EQ(weft_close(low), 0);
     EXPECT_EQ(weft_read(fd, buf, sizeof buf), -EISDIR);
     EXPECT_EQ(weft_write(fd, buf, sizeof buf), -EBADF);
     EXPECT_EQ(weft_close(fd), 0);
