@@ -32,7 +32,8 @@
 #include "weft/task.h"
 #include "weft/time.h"
 
-#define LOOP_CHUNK_NS    8000 /* what a part should take: a hundred times what it costs */
+#define LOOP_CHUNK_NS    32000 /* what a part should take at most: one takes a third of it on
+                                * average, which is some seventy times what it costs */
 #define LOOP_GROWTH_MAX  8
 #define LOOP_UNTIMED     2    /* so many indices cost no look at the clock */
 #define LOOP_UNTIMED_COST 4   /* and count as so many operations */
