@@ -365,6 +365,19 @@ static bool sys_thread_is_shut(const char *tid)
     return mask != NULL && (strtoull(mask + 7, NULL, 16) >> (SIGSEGV - 1) & 1) != 0;
 }
 
+/* Another than the caller's, and not asleep?  "12 (name) R ...", and a name may hold anything. */
+static bool sys_thread_is_ready(const char *tid)
+{
+    char path[64], stat[512];
+    const char *name_end;
+
+    snprintf(path, sizeof path, "/proc/self/task/%.16s/stat", tid);
+    if (atoi(tid) == weft__sys_gettid() || weft__sys_read_file(path, stat, sizeof stat) < 0)
+        return false;
+    name_end = strrchr(stat, ')');
+    return name_end != NULL && strncmp(name_end, ") R", 3) == 0;
+}
+
 /* The links of the directory: its own two, and one a thread.  Listing it would not do: a thread
  * that ends while it is listed ends the list, and hides those behind it. */
 int weft__sys_thread_count(void)
@@ -376,7 +389,7 @@ int weft__sys_thread_count(void)
     return st.st_nlink > 2 ? (int)st.st_nlink - 2 : -ENOTSUP;
 }
 
-int weft__sys_shut_thread_count(void)
+static int sys_count_threads(bool (*counts)(const char *tid))
 {
     char buf[1024] WEFT_ALIGNED(8);
     int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -389,7 +402,7 @@ int weft__sys_shut_thread_count(void)
         for (long at = 0; at < n;) {
             const struct weft__sys_dirent *entry = (const void *)(buf + at);
             if (entry->name[0] != '.')
-                count += sys_thread_is_shut(entry->name);
+                count += counts(entry->name);
             at += entry->reclen;
         }
     }
@@ -397,6 +410,16 @@ int weft__sys_shut_thread_count(void)
         count = sys_code();
     close(fd);
     return count;
+}
+
+int weft__sys_shut_thread_count(void)
+{
+    return sys_count_threads(sys_thread_is_shut);
+}
+
+int weft__sys_ready_thread_count(void)
+{
+    return sys_count_threads(sys_thread_is_ready);
 }
 
 /* Reads up to the next line's two bounds, then past its end: "7f00-7f10 rw-p ...". */

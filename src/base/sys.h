@@ -112,6 +112,9 @@ int weft__sys_thread_count(void);
 /* Of these, those that block SIGSEGV: nobody does but the helper threads of a sanitizer. */
 int weft__sys_shut_thread_count(void);
 
+/* Of these, but for the caller, those that run, or would if a CPU had time for them. */
+int weft__sys_ready_thread_count(void);
+
 /* The path of the running program; "" when it cannot be told. */
 void weft__sys_program_path(char *ret, size_t size);
 

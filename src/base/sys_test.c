@@ -289,6 +289,25 @@ TEST(sys_thread_state_running_then_asleep)
     EXPECT(weft__sys_thread_state(-5, &nr, &sp, &pc) < 0);
 }
 
+/* A name that looks like what stands behind it deceives nobody. */
+TEST(sys_ready_threads_are_told_from_those_asleep)
+{
+    struct sys_watched w = {0};
+    pthread_t thread;
+
+    if (getenv("TEST_EMULATED") != NULL)
+        SKIP("the emulator has threads of its own");
+    EXPECT_EQ(weft__sys_thread_start(sys_spin_then_sleep, &w, SYS_STACK, "a) S b) T", &thread), 0);
+    while (weft__sys_ready_thread_count() < 1)
+        weft__sys_yield();
+    a_store(&w.go_on, 1, release);
+    while (weft__sys_ready_thread_count() != 0)
+        weft__sys_yield();
+    a_store(&w.go_on, 2, release);
+    weft__sys_futex_wake(&w.go_on, 1);
+    weft__sys_thread_join(thread);
+}
+
 TEST(sys_syscall_names)
 {
     EXPECT_STR(weft__sys_syscall_name(SYS_read), "read");

@@ -16,6 +16,7 @@
 #include <weft/check.h>
 
 #include "base/atomic.h"
+#include "base/time.h"
 #include "check/report.h"
 #include "tests/test.h"
 
@@ -613,4 +614,31 @@ TEST(explore_plain_thread_takes_part)
     weft_check_result_of(report, &result);
     EXPECT(!result.found);
     weft_check_report_free(report);
+}
+
+/* One that computes is waited for longer than those that sleep. */
+static void *explore_slow_outsider(void *arg)
+{
+    int64_t until = weft__time_now() + 1000 * WEFT_MS;
+    while (weft__time_now() < until) {
+        a_relax();
+    }
+    return explore_outsider(arg);
+}
+
+static int explore_with_slow_outsider(void *arg)
+{
+    weft_event event = WEFT_EVENT_INIT;
+    pthread_t thread;
+    (void)arg;
+    EXPECT_EQ(pthread_create(&thread, NULL, explore_slow_outsider, &event), 0);
+    EXPECT_EQ(weft_event_wait(&event), 0);
+    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    return 0;
+}
+
+TEST(explore_plain_thread_at_work_is_waited_for)
+{
+    weft_check_report_free(
+        explore_with(explore_with_slow_outsider, &(weft_check_options){.schedules = 1}, 0));
 }

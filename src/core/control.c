@@ -34,9 +34,10 @@
 #include "weft/time.h"
 
 /* What plain threads do: how soon to look again, and how often before one takes it that they will
- * wake nobody. */
-#define CONTROL_OUTSIDE_NS    (1 * WEFT_MS)
-#define CONTROL_OUTSIDE_LOOKS 200
+ * wake nobody: while they all sleep, and at all. */
+#define CONTROL_OUTSIDE_NS     (1 * WEFT_MS)
+#define CONTROL_OUTSIDE_SLEEPS 200
+#define CONTROL_OUTSIDE_LOOKS  10000
 
 const struct weft__control *weft__control;
 
@@ -51,7 +52,8 @@ static struct {
     bool given_up;
     jmp_buf base;
     int threads;     /* of the process, before the first run */
-    uint32_t looks;  /* in a row, at what plain threads do */
+    uint32_t looks;  /* in a row, at what plain threads do; */
+    uint32_t sleeps; /* of these, so many found all of them asleep */
     bool has_kept;
     struct weft__stacks kept;
 } control_run;
@@ -354,9 +356,12 @@ static void control_fire(struct weft__runtime *rt)
  * had time enough. */
 static bool control_wait_outside(struct weft__runtime *rt)
 {
-    int threads = weft__sys_thread_count();
-    if (weft__control->thread_wait || threads <= control_run.threads ||
-        control_run.looks++ == CONTROL_OUTSIDE_LOOKS) {
+    if (weft__control->thread_wait || weft__sys_thread_count() <= control_run.threads) {
+        return false;
+    }
+    control_run.sleeps += weft__sys_ready_thread_count() <= 0;
+    if (control_run.looks++ == CONTROL_OUTSIDE_LOOKS ||
+        control_run.sleeps > CONTROL_OUTSIDE_SLEEPS) {
         return false;
     }
     if (a_load(&rt->service_call, acquire) == 0) {
@@ -370,7 +375,7 @@ static bool control_wait_outside(struct weft__runtime *rt)
 static bool control_find(struct weft__runtime *rt)
 {
     if (control_look_outside()) {
-        control_run.looks = 0;
+        control_run.looks = control_run.sleeps = 0;
         return true;
     }
     if (a_load(&rt->external, seq_cst) != 0) { /* a post from outside */
@@ -438,7 +443,8 @@ void weft__control_start(struct weft__runtime *rt, struct weft__thread *self)
     control_run.poster = NULL;
     control_run.due = NULL;
     control_run.in_posts = control_run.given_up = false;
-    control_run.looks = 0;
+    control_run.looks = control_run.sleeps = 0;
+    control_run.threads = weft__min(control_run.threads, weft__sys_thread_count()); /* some end */
 }
 
 bool weft__control_work(struct weft__thread *self)
