@@ -108,6 +108,14 @@ extern bool test_is_steered;
 void test_watch_allocations(void);
 void test_expect_no_allocations(void);
 
+/* Has the watchdog started one in this run?  That allocates and maps as well. */
+bool test_has_spares(void);
+/* So many blocks of ours are alive; but for those of spare threads. */
+void test_expect_live(size_t live);
+/* After a call whose first allocation, mapping or thread was armed to fail: has it failed, with
+ * this code?  False if it went well because a spare thread's failed instead. */
+bool test_was_refused(int rc, int code);
+
 /* Called before a failed test ends, to say more; set by test_task.c. */
 extern void (*test_say_more)(void);
 

@@ -11,6 +11,7 @@
 #include <weft/check.h>
 #include <weft/run.h>
 
+#include "base/alloc.h"
 #include "base/fault.h"
 #include "check/explore.h"
 #include "core/self.h"
@@ -124,12 +125,33 @@ void test_watch_allocations(void)
     weft__fault_arm(WEFT_FAULT_MASK(WEFT_FAULT_ALLOC) | WEFT_FAULT_MASK(WEFT_FAULT_MAP), 0);
 }
 
+bool test_has_spares(void)
+{
+    weft_stats now;
+    EXPECT_EQ(weft_stats_get(&now), 0);
+    return now.spare_threads_peak > 0; /* one may have gone, or gone and come again */
+}
+
 void test_expect_no_allocations(void)
 {
     uint64_t made = weft__fault_disarm();
-    weft_stats now;
-    EXPECT_EQ(weft_stats_get(&now), 0);
-    if (now.spare_threads_peak == 0) { /* else one may have come, or gone and come again */
+    if (!test_has_spares()) {
         EXPECT_EQ(made, 0);
     }
+}
+
+void test_expect_live(size_t live)
+{
+    size_t now = weft__alloc_live();
+    if (!test_has_spares()) {
+        EXPECT_EQ(now, live);
+    }
+}
+
+bool test_was_refused(int rc, int code)
+{
+    uint64_t made = weft__fault_disarm();
+    EXPECT(rc == code || (rc == 0 && made > 1));
+    EXPECT((rc == code && made == 1) || test_has_spares());
+    return rc == code;
 }

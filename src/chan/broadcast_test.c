@@ -477,7 +477,7 @@ TASK_TEST(bcast_free_before_subscriptions)
     EXPECT_EQ(probe_take(ch), 1);
     weft_chan_free(ch);
     weft_chan_free(waiting);
-    EXPECT_EQ(weft__alloc_live(), live);
+    test_expect_live(live);
 }
 
 TASK_TEST(bcast_closed)

@@ -40,9 +40,9 @@ TASK_TEST(share_last_reference_frees)
     EXPECT(weft_chan_sender(ch) == ch);
     weft_chan_free(ch);
     EXPECT_EQ(probe_take(ch), 1);
-    EXPECT_EQ(weft__alloc_live(), live + 1);
+    test_expect_live(live + 1);
     weft_chan_sender_done(ch);
-    EXPECT_EQ(weft__alloc_live(), live);
+    test_expect_live(live);
 }
 
 TASK_TEST(share_last_sender_closes)
