@@ -1,13 +1,15 @@
 /* census.c - reads /proc/self for census.h.
  *
  * An ended and joined thread may still be listed for a moment, since the kernel wakes the joiner
- * before it forgets the thread; so the second count is repeated for up to two seconds until it
- * agrees.  A real leak stays.
+ * before it forgets the thread, and so may a thread of a ring that is closed; so the second count
+ * is repeated for up to ten seconds until it agrees.  A real leak stays.
  *
  * SPDX-License-Identifier: MIT
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +34,7 @@
 
 enum {
     GROWTH_MAX = 64 * 1024,
-    LOOKS_MAX = 200,
+    LOOKS_MAX = 1000,
     LOOK_PAUSE_NS = 10 * 1000 * 1000,
 };
 
@@ -92,17 +94,22 @@ static size_t census_memory(void)
     return bytes;
 }
 
-static void *census_nothing(void *arg)
+static void *census_say_tid(void *arg)
 {
-    return arg;
+    *(pid_t *)arg = gettid();
+    return NULL;
 }
 
 void census_warm_up(void)
 {
     pthread_t thread;
+    pid_t tid;
 
-    if (pthread_create(&thread, NULL, census_nothing, NULL) == 0)
+    if (pthread_create(&thread, NULL, census_say_tid, &tid) == 0) {
         pthread_join(thread, NULL);
+        while (tgkill(getpid(), tid, 0) == 0)
+            sched_yield();
+    }
 }
 
 void census_take(struct census *census)

@@ -21,7 +21,8 @@ struct census {
     size_t anonymous_bytes;
 };
 
-/* Starts and joins a thread, because ThreadSanitizer starts one of its own with the first. */
+/* Starts and joins a thread, because ThreadSanitizer starts one of its own with the first.  Returns
+ * when the kernel has forgotten it, too: some tests count the threads of their process. */
 void census_warm_up(void);
 void census_take(struct census *census);
 /* Fails the test at file:line if anything is there now that was not there before. */

@@ -332,7 +332,7 @@ TEST(offload_abandoned_call_outlives_the_runtime)
 
 /* An abandoned call that is the last thing that moves: it stays until the run has looked around. */
 struct last {
-    ATOMIC(uint32_t) running, released;
+    ATOMIC(uint32_t) running, is_abandoned, released;
     weft_limiter limiter;
     weft_sem sem;
 };
@@ -342,6 +342,7 @@ static int last_fn(void *arg)
     struct last *last = arg;
     struct weft__runtime *rt = a_load(&weft__runtime_now, seq_cst);
     a_store(&last->running, 1, release);
+    probe_await(&last->is_abandoned, 1);
     while (a_load(&rt->idle.unsure, relaxed) == 0 && a_load(&rt->deadlocked, relaxed) == 0) {
         weft__sys_yield();
     }
@@ -363,18 +364,27 @@ static int last_task(void *arg)
     return weft_blocking_with(last_fn, last, &options);
 }
 
+/* Starts it and abandons it, and forgets that the run has ever looked around before. */
+static void last_begin(struct last *last)
+{
+    struct weft__runtime *rt = a_load(&weft__runtime_now, seq_cst);
+    weft_scope scope;
+    weft_scope_open(&scope);
+    EXPECT_EQ(weft_go(&scope, last_task, &last), 0);
+    block_await(&last->running, 1);
+    weft_scope_cancel(&scope);
+    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
+    a_store(&rt->idle.unsure, 0, relaxed);
+    a_store(&last->is_abandoned, 1, release);
+}
+
 /* It gives a unit back and may wake whom it likes: who waits for that is not in a deadlock. */
 TASK_TEST_REAL(offload_abandoned_call_wakes)
 {
     for (int i = 0; i < 2; i++) {
-        struct last last = {.limiter = WEFT_LIMITER_INIT(1)}, *arg = &last;
-        weft_scope scope;
+        struct last last = {.limiter = WEFT_LIMITER_INIT(1)};
         weft_sem_init(&last.sem, 0);
-        weft_scope_open(&scope);
-        EXPECT_EQ(weft_go(&scope, last_task, &arg), 0);
-        block_await(&last.running, 1);
-        weft_scope_cancel(&scope);
-        EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
+        last_begin(&last);
         if (i == 0) {
             EXPECT_EQ(weft_limiter_take(&last.limiter), 0);
             weft_limiter_give(&last.limiter);
@@ -390,13 +400,8 @@ TASK_TEST_REAL(offload_abandoned_call_wakes)
 
 static int last_main(void *arg)
 {
-    struct last last = {.limiter = WEFT_LIMITER_INIT(1)}, *at = &last;
-    weft_scope scope;
-    weft_scope_open(&scope);
-    EXPECT_EQ(weft_go(&scope, last_task, &at), 0);
-    block_await(&last.running, 1);
-    weft_scope_cancel(&scope);
-    EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
+    struct last last = {.limiter = WEFT_LIMITER_INIT(1)};
+    last_begin(&last);
     EXPECT_EQ(weft_sem_wait(&last.sem), 0);
     *(bool *)arg = a_load(&a_load(&weft__runtime_now, seq_cst)->deadlocked, relaxed) != 0;
     return weft_sem_wait(&last.sem);

@@ -43,6 +43,7 @@ static int parked_forever(void *arg)
 static int parked_main(void *arg)
 {
     int64_t *best_cpu_ns = ((int64_t **)arg)[0], *best_switches = ((int64_t **)arg)[1];
+    int64_t *best_wakes = ((int64_t **)arg)[2];
     weft_scope scope;
     weft_scope_open(&scope);
     for (int i = 0; i < 100; i++) {
@@ -53,7 +54,7 @@ static int parked_main(void *arg)
     EXPECT_EQ(weft_sleep(250 * WEFT_MS), 0);
     EXPECT_EQ(weft_sleep(250 * WEFT_MS), 0);
     struct usage after = usage_now();
-    EXPECT(after.stats.wakes - before.stats.wakes <= 5);
+    *best_wakes = weft__min(*best_wakes, (int64_t)(after.stats.wakes - before.stats.wakes));
     *best_cpu_ns = weft__min(*best_cpu_ns, after.cpu_ns - before.cpu_ns);
     *best_switches = weft__min(*best_switches, after.switches - before.switches);
     weft_scope_cancel(&scope);
@@ -63,10 +64,12 @@ static int parked_main(void *arg)
 
 static void parked_run(size_t workers)
 {
-    int64_t cpu_ns = WEFT_NEVER, switches = WEFT_NEVER, *args[] = {&cpu_ns, &switches};
-    for (int i = 0; i < 5 && (cpu_ns > 5 * WEFT_MS || switches > 20); i++) {
+    int64_t cpu_ns = WEFT_NEVER, switches = WEFT_NEVER, wakes = WEFT_NEVER;
+    int64_t *args[] = {&cpu_ns, &switches, &wakes};
+    for (int i = 0; i < 5 && (cpu_ns > 5 * WEFT_MS || switches > 20 || wakes > 5); i++) {
         EXPECT_EQ(weft_run_with(parked_main, args, &(weft_options){.workers = workers}), 0);
     }
+    EXPECT(wakes <= 5);
     EXPECT(cpu_ns <= 5 * WEFT_MS * probe_patience());
     if (!WEFT_TSAN) { /* it has a thread of its own that gets up often */
         EXPECT(switches <= 20);
@@ -220,7 +223,7 @@ TEST(runtime_comes_and_goes_under_bystanders)
     for (int i = 0; i < 2; i++) {
         EXPECT_EQ(pthread_create(&threads[i], NULL, bystander_thread, &b), 0);
     }
-    for (int i = 0; i < rounds; i++) {
+    for (int i = 0; i < rounds || a_load(&b.seen, relaxed) == 0; i++) {
         weft_options options = {.workers = (size_t)i % 3 + 1, .virtual_clock = i % 2};
         EXPECT_EQ(weft_run_with(short_main, &i, &options), i);
     }
@@ -229,7 +232,6 @@ TEST(runtime_comes_and_goes_under_bystanders)
         pthread_join(threads[i], NULL);
     }
     EXPECT_EQ(a_load(&b.accepted, relaxed), a_load(&b.called, relaxed));
-    EXPECT(a_load(&b.seen, relaxed) > 0);
 }
 
 /* ---- counters ---- */
@@ -248,15 +250,14 @@ TASK_TEST_REAL(stats_are_plausible)
     }
     EXPECT_EQ(weft_sleep(WEFT_MS), 0);
     EXPECT_EQ(weft_scope_close(&scope), 0);
-    do { /* the last ones may be on their way out */
+    do { /* the last ones may be on their way out, and who fires a timer counts it afterwards */
         EXPECT_EQ(weft_yield(), 0);
         EXPECT_EQ(weft_stats_get(&after), 0);
         EXPECT(after.tasks_started <= 501);
         EXPECT(after.tasks_ended <= 500);
-    } while (after.tasks_ended < 500);
+    } while (after.tasks_ended < 500 || after.timers_fired == before.timers_fired);
     EXPECT_EQ(after.tasks_started, 501);
     EXPECT(after.switches - before.switches >= 2 * 495);
-    EXPECT(after.timers_fired >= before.timers_fired + 1);
     EXPECT(after.stacks_mapped >= 1);
     EXPECT(after.stacks_idle <= after.stacks_mapped);
     EXPECT_EQ(after.blocking_threads, 0);
