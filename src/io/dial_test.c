@@ -13,6 +13,7 @@
 #include "base/fault.h"
 #include "core/core_probe.h"
 #include "io/driver.h"
+#include "io/own_probe.h"
 #include "io/resolve.h"
 #include "weft/check.h"
 
@@ -61,15 +62,13 @@ static int dial_add_listener(const char *where, int backlog)
     return fd;
 }
 
-/* An address that nobody is at: the port of a socket that does not listen. */
-static int dial_add_refusing(const char *where)
+/* An address that nobody is at. */
+static struct probe_port dial_add_refusing(void)
 {
-    weft_addr addr;
-    int fd = weft_udp(where); /* keeps the number busy for UDP alone */
-    EXPECT(fd >= 0);
-    EXPECT_EQ(weft_sock_here(fd, &addr), 0);
+    struct probe_port port = probe_port_take();
+    weft_addr addr = probe_port_addr(&port);
     dial_add(&addr);
-    return fd;
+    return port;
 }
 
 /* One that does not answer. */
@@ -117,19 +116,20 @@ static void dial_expect_peer(int fd, size_t index)
 
 IO_TEST(dial_localhost)
 {
-    char where[32];
-    weft_addr addr;
+    char here[32], where[32];
+    struct probe_port port = probe_port_take();
     weft__resolve_how = dial_resolve;
-    int listener = weft_listen("127.0.0.1:0", NULL);
+    snprintf(here, sizeof here, "127.0.0.1:%d", port.number);
+    snprintf(where, sizeof where, ":%d", port.number); /* both families */
+    int listener = weft_listen(here, NULL);
     EXPECT(listener >= 0);
-    EXPECT_EQ(weft_sock_here(listener, &addr), 0);
-    snprintf(where, sizeof where, ":%d", weft_addr_port(&addr)); /* both families */
     int fd = weft_connect(where, NULL);
     EXPECT(fd >= 0);
     EXPECT_EQ(weft_close(fd), 0);
     EXPECT_EQ(weft_close(listener), 0);
     EXPECT_EQ(weft_connect(where, NULL), -ECONNREFUSED);
     EXPECT_EQ(weft_connect(where, &(weft_connect_options){.family = AF_INET}), -ECONNREFUSED);
+    probe_port_give(&port);
 }
 
 IO_TEST_KERNEL(dial_nonsense)
@@ -187,14 +187,14 @@ IO_TEST(dial_next_after_a_while)
 IO_TEST(dial_next_at_once_after_a_failure)
 {
     dial_begin();
-    int refusing = dial_add_refusing("127.0.0.1:0"), other = dial_add_refusing("127.0.0.1:0");
+    struct probe_port refusing = dial_add_refusing(), other = dial_add_refusing();
     int listener = dial_add_listener("127.0.0.1:0", 0);
     int64_t start = weft_now();
     dial_expect_peer(weft_connect("name:1", NULL), 2);
     EXPECT_TOOK(start, 0);
     EXPECT_EQ(weft_close(listener), 0);
-    EXPECT_EQ(weft_close(refusing), 0);
-    EXPECT_EQ(weft_close(other), 0);
+    probe_port_give(&refusing);
+    probe_port_give(&other);
 }
 
 /* The first does not answer; the second refuses, and the third's turn comes at once. */
@@ -203,13 +203,13 @@ IO_TEST(dial_hole_and_refusal)
     struct dial_hole hole;
     dial_begin();
     dial_add_hole(&hole);
-    int refusing = dial_add_refusing("127.0.0.1:0");
+    struct probe_port refusing = dial_add_refusing();
     int listener = dial_add_listener("127.0.0.1:0", 0);
     int64_t start = weft_now();
     dial_expect_peer(weft_connect("name:1", NULL), 2);
     EXPECT_TOOK(start, 250 * WEFT_MS);
     EXPECT_EQ(weft_close(listener), 0);
-    EXPECT_EQ(weft_close(refusing), 0);
+    probe_port_give(&refusing);
     dial_close_hole(&hole);
 }
 
@@ -246,19 +246,20 @@ IO_TEST_KERNEL(dial_all_fail)
     dial_add(&far);
     dial_add(&far);
     EXPECT_EQ(weft_connect("name:1", NULL), -ENETUNREACH);
-    int refusing = dial_add_refusing("127.0.0.1:0");
+    struct probe_port refusing = dial_add_refusing();
     EXPECT_EQ(weft_connect("name:1", NULL), -ECONNREFUSED); /* says more */
-    EXPECT_EQ(weft_close(refusing), 0);
+    probe_port_give(&refusing);
 }
 
 TEST(dial_in_a_plain_thread)
 {
     dial_begin();
-    int refusing = dial_add_refusing("127.0.0.1:0"), listener = dial_add_listener("127.0.0.1:0", 0);
+    struct probe_port refusing = dial_add_refusing();
+    int listener = dial_add_listener("127.0.0.1:0", 0);
     dial_expect_peer(weft_connect("name:1", NULL), 1);
     EXPECT_EQ(weft_close(listener), 0);
     EXPECT_EQ(weft_connect("name:1", NULL), -ECONNREFUSED);
-    EXPECT_EQ(weft_close(refusing), 0);
+    probe_port_give(&refusing);
 }
 
 /* ---- races and faults ---- */
@@ -319,7 +320,8 @@ IO_TEST(dial_races_with_cancel)
     struct dial_hole hole;
     dial_begin();
     dial_add_hole(&hole);
-    int refusing = dial_add_refusing("127.0.0.1:0"), listener = dial_add_listener("127.0.0.1:0", 0);
+    struct probe_port refusing = dial_add_refusing();
+    int listener = dial_add_listener("127.0.0.1:0", 0);
     for (int round = 0; round < TEST_FEWER(TEST_ROUNDS(200, 20000)); round++) {
         weft_scope scope;
         weft_scope_open(&scope);
@@ -332,14 +334,15 @@ IO_TEST(dial_races_with_cancel)
         EXPECT(rc == 0 || rc == -WEFT_ECANCELED);
     }
     EXPECT_EQ(weft_close(listener), 0);
-    EXPECT_EQ(weft_close(refusing), 0);
+    probe_port_give(&refusing);
     dial_close_hole(&hole);
 }
 
 IO_TEST_FREE(dial_when_anything_fails)
 {
     dial_begin();
-    int refusing = dial_add_refusing("127.0.0.1:0"), listener = dial_add_listener("127.0.0.1:0", 0);
+    struct probe_port refusing = dial_add_refusing();
+    int listener = dial_add_listener("127.0.0.1:0", 0);
     for (uint64_t n = 1;; n++) {
         weft__fault_arm(WEFT_FAULT_ALL, n);
         int fd = weft_connect("name:1", NULL);
@@ -353,5 +356,5 @@ IO_TEST_FREE(dial_when_anything_fails)
         }
     }
     EXPECT_EQ(weft_close(listener), 0);
-    EXPECT_EQ(weft_close(refusing), 0);
+    probe_port_give(&refusing);
 }

@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/rng.h"
 #include "io/driver_probe.h"
+#include "io/own_probe.h"
 #include "tests/test.h"
 #include "weft/err.h"
 #include "weft/io.h"
@@ -237,10 +238,15 @@ IO_TEST(driver_broken_pipe_ends_a_writer)
 
 IO_TEST(driver_nobody_listens)
 {
-    weft_addr addr;
-    int fd = probe_listen(&addr, 1);
+    struct probe_port port = probe_port_take();
+    weft_addr addr = probe_port_addr(&port);
+    char where[WEFT_ADDR_TEXT_MAX];
+    EXPECT(weft_addr_text(&addr, where, sizeof where) > 0);
+    int fd = weft_listen(where, NULL);
+    EXPECT(fd >= 0);
     EXPECT_EQ(weft_close(fd), 0);
     EXPECT_EQ(weft_connect_addr(&addr), -ECONNREFUSED);
+    probe_port_give(&port);
 }
 
 /* ---- order of those that wait ---- */
@@ -681,7 +687,10 @@ IO_TEST(driver_server_and_clients)
     enum { CLIENTS = 40, ACCEPTORS = 3 };
     weft_addr addr;
     weft_scope servers, clients;
+    struct probe_numbers low;
+    probe_numbers_take(&low);
     int fd = probe_listen(&addr, CLIENTS);
+    probe_numbers_give(&low); /* a server may come back to it once it is closed */
     weft_scope_open(&servers);
     weft_scope_open(&clients);
     for (int i = 0; i < ACCEPTORS; i++) {

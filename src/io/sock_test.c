@@ -20,6 +20,7 @@
 #include "base/fault.h"
 #include "core/core_probe.h"
 #include "io/driver.h"
+#include "io/own_probe.h"
 #include "io/resolve.h"
 
 /* ---- helpers ---- */
@@ -183,27 +184,30 @@ IO_TEST_KERNEL(sock_both_families)
     EXPECT_EQ(weft_close(listener), 0);
 
     if (sock_has_ipv6()) {
-        listener = weft_listen(":0", &(weft_listen_options){.only_ipv6 = true});
+        struct probe_port own = probe_port_take();
+        snprintf(text, sizeof text, ":%d", own.number);
+        listener = weft_listen(text, &(weft_listen_options){.only_ipv6 = true});
         EXPECT(listener >= 0);
-        EXPECT_EQ(weft_sock_here(listener, &addr), 0);
-        snprintf(text, sizeof text, "127.0.0.1:%d", weft_addr_port(&addr));
-        EXPECT_EQ(weft_addr_parse(text, &addr), 0);
+        addr = probe_port_addr(&own);
         EXPECT_EQ(weft_connect_addr(&addr), -ECONNREFUSED);
         EXPECT_EQ(weft_close(listener), 0);
+        probe_port_give(&own);
     }
 }
 
 IO_TEST(sock_place_taken)
 {
-    weft_addr addr;
+    struct probe_port port = probe_port_take();
     char text[WEFT_ADDR_TEXT_MAX];
-    int listener = sock_listener("127.0.0.1:0", &addr);
-    EXPECT(weft_addr_text(&addr, text, sizeof text) > 0);
+    snprintf(text, sizeof text, "127.0.0.1:%d", port.number);
+    int listener = weft_listen(text, NULL);
+    EXPECT(listener >= 0);
     EXPECT_EQ(weft_listen(text, NULL), -EADDRINUSE);
     EXPECT_EQ(weft_close(listener), 0);
     listener = weft_listen(text, NULL); /* again at once */
     EXPECT(listener >= 0);
     EXPECT_EQ(weft_close(listener), 0);
+    probe_port_give(&port);
     EXPECT_EQ(weft_listen("no place", NULL), -WEFT_EINVAL);
     EXPECT_EQ(weft_listen(NULL, NULL), -WEFT_EINVAL);
     EXPECT_EQ(weft_listen(":0", &(weft_listen_options){.backlog = -1}), -WEFT_EINVAL);
@@ -356,7 +360,10 @@ IO_TEST(sock_accept_cancelled)
 {
     weft_addr addr;
     weft_scope scope;
+    struct probe_numbers low;
+    probe_numbers_take(&low);
     int listener = sock_listener("127.0.0.1:0", &addr);
+    probe_numbers_give(&low);
     weft_scope_open(&scope);
     weft_scope_deadline(&scope, weft_after(10 * WEFT_MS));
     EXPECT_EQ(weft_accept(listener, NULL), -WEFT_ECANCELED);
@@ -733,7 +740,7 @@ IO_TEST_KERNEL(sock_passes_descriptors)
     head = CMSG_FIRSTHDR(&msg);
     EXPECT(head != NULL);
     memcpy(&got, CMSG_DATA(head), sizeof(int));
-    EXPECT(got > pipes[1]);
+    EXPECT(got >= 0 && got != pipes[1]);
     EXPECT(fcntl(got, F_GETFD) & FD_CLOEXEC);
     EXPECT_EQ(write(got, "y", 1), 1);
     EXPECT_EQ(read(pipes[0], &byte, 1), 1);

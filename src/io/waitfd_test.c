@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/fault.h"
+#include "io/wait_probe.h"
 #include "tests/test.h"
 #include "weft/err.h"
 #include "weft/io.h"
@@ -37,23 +38,13 @@ static int waitfd_waiter(void *arg)
     return 0;
 }
 
-static uint64_t waitfd_slept(void)
-{
-    weft_stats stats;
-
-    EXPECT_EQ(weft_yield(), 0);
-    EXPECT_EQ(weft_stats_get(&stats), 0);
-    return stats.io_slept;
-}
-
-/* Starts one that waits, and returns when it sleeps. */
+/* Starts one that waits, and returns when it does. */
 static void waitfd_start(weft_scope *scope, struct waitfd *wait)
 {
-    uint64_t slept = waitfd_slept();
+    size_t before = probe_waiting(wait->fd);
 
     EXPECT_EQ(weft_go(scope, waitfd_waiter, &wait), 0);
-    while (waitfd_slept() == slept)
-        continue;
+    probe_await_waiting(wait->fd, before + 1);
     EXPECT_EQ(a_load(&wait->has_ended, acquire), 0);
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/fault.h"
 #include "tests/test.h"
+#include "tests/tree.h"
 
 static int run_script(const char *script, const weft_proc_options *options,
                       weft_proc_result *ret_result)
@@ -239,7 +240,8 @@ IO_TEST_REAL(run_cancelled_hears_last_words)
 {
     weft_proc_result result;
     run_cancelled("trap 'head -c 300000 /dev/zero; exit 5' TERM; echo >%s; "
-                  "while :; do sleep 0.01; done", (weft_proc_options){0}, &result);
+                  "while :; do sleep 0.01; done",
+                  (weft_proc_options){.grace_ns = 1000 * WEFT_SECOND}, &result);
     EXPECT_EQ(result.out_size, 300000);
     EXPECT_EQ(result.end.exit_code, 5);
     weft_proc_result_free(&result);
@@ -363,29 +365,38 @@ IO_TEST_REAL(run_from_other_threads)
     EXPECT_EQ(pthread_join(thread, NULL), 0);
 }
 
-static int run_count(void *arg)
+/* Has ten turns once the program has said that it is at work, and then tells it to end. */
+static int run_turns(void *arg)
 {
-    unsigned *count = *(unsigned **)arg;
-    while (weft_yield() == 0) {
-        ++*count;
+    char path[TREE_PATH_MAX + 8];
+    const char *dir = *(const char **)arg;
+    snprintf(path, sizeof path, "%s/begun", dir);
+    while (access(path, F_OK) != 0) {
+        EXPECT_EQ(weft_yield(), 0);
     }
-    return 0;
+    for (int i = 0; i < 10; i++) {
+        EXPECT_EQ(weft_yield(), 0);
+    }
+    snprintf(path, sizeof path, "%s/seen", dir);
+    return mkdir(path, 0700);
 }
 
-/* Whoever has much to copy lets others run. */
+/* Whoever has much to copy lets others run: else this one would go on for ever. */
 IO_TEST_REAL(run_lets_others_run)
 {
-    unsigned count = 0, *pointer = &count;
+    char dir[TREE_PATH_MAX], script[256], *at = dir;
     weft_proc_result result;
     weft_scope scope;
+    tree_make(dir, "run");
+    snprintf(script, sizeof script, "head -c 30000000 /dev/zero; mkdir %s/begun; "
+             "while [ ! -e %s/seen ]; do head -c 1000000 /dev/zero; done", dir, dir);
     weft_scope_open(&scope);
-    EXPECT_EQ(weft_go_with(&scope, run_count, &pointer, sizeof pointer,
-                           &(weft_task_options){.service = true}), 0);
-    EXPECT_EQ(run_script("head -c 30000000 /dev/zero", NULL, &result), 0);
+    EXPECT_EQ(weft_go(&scope, run_turns, &at), 0);
+    EXPECT_EQ(run_script(script, &(weft_proc_options){.output_max = 30000000}, &result), 0);
     EXPECT_EQ(result.out_size, 30000000);
     EXPECT_EQ(weft_scope_close(&scope), 0);
-    EXPECT(count > 10);
     weft_proc_result_free(&result);
+    tree_remove(dir);
 }
 
 IO_TEST_REAL(run_every_call_fails_once)

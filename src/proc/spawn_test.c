@@ -336,8 +336,8 @@ IO_TEST_REAL(proc_many_wait)
         EXPECT_EQ(weft_go(&scope, spawn_waiter, &proc), 0);
     }
     weft_scope_open(&impatient);
-    weft_scope_deadline(&impatient, weft_after(5 * WEFT_MS));
     EXPECT_EQ(weft_go(&impatient, spawn_waiter, &proc), 0);
+    weft_scope_deadline(&impatient, weft_after(5 * WEFT_MS));
     EXPECT_EQ(weft_proc_wait(proc, NULL), -WEFT_ECANCELED);
     EXPECT_EQ(weft_scope_close(&impatient), -WEFT_ETIMEDOUT);
     EXPECT_EQ(weft_proc_signal(proc, 0), 0); /* it still runs */
@@ -408,7 +408,8 @@ IO_TEST_REAL(proc_stop_asks_first)
 {
     char said[16];
     weft_proc *proc = spawn_options("trap 'exit 9' TERM; echo; while :; do sleep 0.01; done",
-                                    &(weft_proc_options){.out = WEFT_PROC_PIPE});
+                                    &(weft_proc_options){.out = WEFT_PROC_PIPE,
+                                                         .grace_ns = 1000 * WEFT_SECOND});
     EXPECT_EQ(weft_read(weft_proc_fd(proc, 1, false), said, sizeof said), 1);
     weft_proc_end end;
     weft_proc_stop(proc, &end);
