@@ -117,10 +117,17 @@ static int root_stats(void *arg)
     return weft_stats_get(stats);
 }
 
+/* By day two seconds are enough, if the machine has other things to do. */
+static bool root_goes_on(int i, int rounds, int64_t since)
+{
+    return i < rounds && (test_is_night() || weft__time_now() - since < 2 * WEFT_SECOND);
+}
+
 static void root_start_and_stop(int rounds)
 {
     weft_stats stats, *pointer = &stats;
-    for (int i = 0; i < rounds; i++) {
+    int64_t since = weft__time_now();
+    for (int i = 0; root_goes_on(i, rounds, since); i++) {
         memset(&stats, 0, sizeof stats);
         EXPECT_EQ(weft_run_with(root_stats, &pointer,
                                 &(weft_options){.workers = (size_t)(i % 4) + 1}), 0);
@@ -300,7 +307,8 @@ static int root_leave_early(void *arg)
 /* A thread's open scope holds the run open, and the root's cancel reaches it. */
 TEST(root_waits_for_the_scopes_of_threads)
 {
-    for (int i = 0; i < 50; i++) {
+    int64_t since = weft__time_now();
+    for (int i = 0; root_goes_on(i, 50, since); i++) {
         struct root_open_end end = {.interrupt = i % 2 && !WEFT__SAN_THREAD};
         end.visitor.deadline_ns = end.interrupt ? 0 : WEFT_MS;
         EXPECT_EQ(weft_run_with(root_leave_early, &end, &(weft_options){.workers = 2}),
@@ -313,15 +321,18 @@ TEST(root_waits_for_the_scopes_of_threads)
 /* ---- blocking calls ---- */
 
 struct root_blocking {
-    ATOMIC(uint32_t) runs;
+    ATOMIC(uint32_t) runs, is_cancelled;
     weft_scope *scope;
-    int64_t ended_at;
+    int64_t cancelled_at, ended_at;
 };
 
 static int root_block(void *arg)
 {
     struct root_blocking *b = arg;
     a_store(&b->runs, 1, release);
+    while (a_load(&b->is_cancelled, acquire) == 0) {
+        weft__sys_yield();
+    }
     weft__time_sleep_until(weft__time_now() + 200 * WEFT_MS);
     b->ended_at = weft__time_now();
     return 42;
@@ -339,20 +350,22 @@ static int root_cancel_blocking(void *arg)
         EXPECT_EQ(weft_yield(), 0);
     }
     weft_scope_cancel(b->scope);
+    b->cancelled_at = weft__time_now();
+    a_store(&b->is_cancelled, 1, release);
     return 0;
 }
 
-/* A cancel during a blocking call of 200 ms: its result after 200 ms, the next call -ECANCELED. */
+/* A cancel during a blocking call that goes on for 200 ms: its result after 200 ms, the next call
+ * -ECANCELED. */
 TASK_TEST_REAL(t49_blocking_call_is_waited_for)
 {
     weft_scope outer, scope;
     struct root_blocking b = {.scope = &scope}, *pointer = &b;
-    int64_t start = weft__time_now();
     weft_scope_open(&outer);
     weft_scope_open(&scope);
     EXPECT_EQ(weft_go(&outer, root_cancel_blocking, &pointer), 0);
     EXPECT_EQ(weft_blocking(root_block, &b), 42);
-    EXPECT(b.ended_at - start >= 200 * WEFT_MS);
+    EXPECT(b.ended_at - b.cancelled_at >= 200 * WEFT_MS);
     EXPECT(weft_cancelled());
     EXPECT_EQ(weft_yield(), -WEFT_ECANCELED);
     EXPECT_EQ(weft_blocking(root_block, &b), -WEFT_ECANCELED);
@@ -437,9 +450,8 @@ TASK_TEST_REAL(t53_cancel_while_the_owner_computes)
                            &(weft_task_options){.on = WEFT_THREAD}), 0);
     a_store(&v.scope, &scope, release);
     a_store(&v.is_open, 1, release);
-    int64_t until = weft__time_now() + 10 * WEFT_SECOND;
     while (!weft_cancelled()) {
-        EXPECT(weft__time_now() < until);
+        a_relax();
     }
     EXPECT_EQ(weft_sleep(ROOT_LONG_NS), -WEFT_ECANCELED);
     EXPECT_EQ(weft_scope_close(&scope), -WEFT_ECANCELED);
@@ -526,6 +538,34 @@ static void root_tell(void *arg)
     EXPECT_EQ(write(root_out[1], arg, 1), 1);
 }
 
+static void (*root_stop_handler)(int signo); /* Weft's */
+static int64_t root_stopped_at;
+
+/* Around Weft's: it comes back from a second signal only when that is 3 s after the first, as when
+ * the machine has stood still meanwhile. */
+static void root_handle_stop(int signo)
+{
+    int64_t now = weft__time_now();
+    root_stop_handler(signo);
+    if (root_stopped_at != 0 && weft__time_now() - root_stopped_at < 3 * WEFT_SECOND) {
+        _exit(1);
+    }
+    root_stopped_at = now;
+    root_tell("s");
+}
+
+static void root_handle_stops(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = root_handle_stop, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction old;
+    for (size_t i = 0; i < WEFT_ARRAY_SIZE(signals); i++) {
+        EXPECT_EQ(sigaction(signals[i], NULL, &old), 0);
+        root_stop_handler = old.sa_handler;
+        EXPECT_EQ(sigaction(signals[i], &action, NULL), 0);
+    }
+}
+
 static int root_wait_interrupted(void *arg)
 {
     int stubborn = *(int *)arg;
@@ -546,6 +586,9 @@ static int root_wait_with_children(void *arg)
 {
     weft_scope scope;
     int stubborn = *(int *)arg, willing = 0;
+    if (stubborn) {
+        root_handle_stops();
+    }
     EXPECT_EQ(weft_defer(root_tell, "m"), 0);
     weft_scope_open(&scope);
     EXPECT_EQ(weft_go(&scope, root_wait_interrupted, &stubborn), 0);
@@ -561,7 +604,8 @@ static char root_hear(void)
 }
 
 /* A child that runs with two tasks, told by 'r' each; they say 'd' and the main one 'm' at their
- * ends.  Returns its pid when both run. */
+ * ends.  If one is stubborn, an 's' tells of each signal that has not ended it.  Returns its pid
+ * when both run. */
 static pid_t root_fork_run(int stubborn)
 {
     if (WEFT__SAN_THREAD) {
@@ -616,9 +660,13 @@ static void root_interrupt_twice(int first, int second)
 {
     pid_t pid = root_fork_run(1);
     EXPECT_EQ(kill(pid, first), 0);
-    EXPECT_EQ(root_hear(), 'd'); /* the willing one has unwound: the first has been heard */
-    EXPECT_EQ(kill(pid, second), 0);
-    EXPECT_EQ(root_hear(), '-');
+    EXPECT_EQ(root_hear() + root_hear(), 's' + 'd'); /* heard, and the willing one has unwound */
+    char said;
+    do { /* one that comes too late to be a second one is a first one */
+        EXPECT_EQ(kill(pid, second), 0);
+        said = root_hear();
+    } while (said == 's');
+    EXPECT_EQ(said, '-');
     root_expect_exit(pid, 128 + second);
 }
 
