@@ -337,16 +337,33 @@ static int client_never(weft_http_request *request, void *arg)
     return weft_sleep(1000 * WEFT_SECOND);
 }
 
+struct client_patience {
+    const struct probe_server *p;
+    weft_scope *scope;
+};
+
+/* Once the request is there; before, a virtual clock may jump. */
+static int client_lose_patience(void *arg)
+{
+    const struct client_patience *patience = arg;
+
+    probe_reaches(patience->p, 1, 1);
+    weft_scope_deadline(patience->scope, weft_after(WEFT_SECOND));
+    return 0;
+}
+
 IO_TEST(client_deadline_is_the_scopes)
 {
     struct probe_server p;
+    weft_http_options options = probe_patient();
     weft_http_client *client = client_open(0);
     weft_http_reply *reply;
     weft_scope scope;
 
-    probe_open(&p, client_never, NULL, &(weft_http_options){.drain_ns = WEFT_SECOND});
+    options.drain_ns = WEFT_SECOND;
+    probe_open(&p, client_never, NULL, &options);
     weft_scope_open(&scope);
-    weft_scope_deadline(&scope, weft_after(WEFT_SECOND));
+    EXPECT_EQ(weft_go(&scope, client_lose_patience, &((struct client_patience){&p, &scope})), 0);
     EXPECT_EQ(weft_http_get(client, p.url, 0, &reply), -WEFT_ECANCELED);
     EXPECT_EQ(weft_scope_close(&scope), -WEFT_ETIMEDOUT);
     weft_http_client_free(client);

@@ -35,16 +35,22 @@ WEFT_UNUSED static int probe_run(void *arg)
     return 0;
 }
 
+/* For a test to change what it is about.  A virtual clock may jump while bytes are under way in the
+ * kernel: by a tick of the server's for each millisecond. */
+WEFT_UNUSED static weft_http_options probe_patient(void)
+{
+    return (weft_http_options){.idle_ns = 3600 * WEFT_SECOND,
+                               .first_byte_ns = 3600 * WEFT_SECOND,
+                               .header_ns = 3600 * WEFT_SECOND,
+                               .body_ns = 3600 * WEFT_SECOND,
+                               .write_ns = 3600 * WEFT_SECOND,
+                               .drain_ns = 3600 * WEFT_SECOND};
+}
+
 WEFT_UNUSED static void probe_open(struct probe_server *p, weft_http_handler handler, void *arg,
                                    const weft_http_options *options)
 {
-    /* A virtual clock may jump while bytes are under way in the kernel. */
-    const weft_http_options patient = {.idle_ns = 3600 * WEFT_SECOND,
-                                       .first_byte_ns = 3600 * WEFT_SECOND,
-                                       .header_ns = 3600 * WEFT_SECOND,
-                                       .body_ns = 3600 * WEFT_SECOND,
-                                       .write_ns = 3600 * WEFT_SECOND,
-                                       .drain_ns = 3600 * WEFT_SECOND};
+    const weft_http_options patient = probe_patient();
     weft_addr addr;
 
     options = options != NULL ? options : &patient;

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "base/atomic.h"
 #include "http/http_probe.h"
 
 static const char serve_get[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -65,7 +66,7 @@ IO_TEST(serve_slow_heads_are_given_up)
     probe_open(&p, serve_hello, NULL, &(weft_http_options){.header_ns = 2 * WEFT_SECOND});
     int fd = probe_send(&p, "GET / HTTP/1.1\r\n");
     int rc = 0;
-    for (int i = 0; i < 100 && rc == 0; i++) {
+    for (int i = 0; i < 1000 && rc == 0; i++) {
         EXPECT_EQ(weft_sleep(WEFT_SECOND / 10), 0);
         rc = weft_write_all(fd, "A", 1, NULL);
         if (probe_counts(&p).timed_out > 0)
@@ -91,19 +92,37 @@ IO_TEST(serve_slow_bodies_are_given_up)
     probe_close(&p, 0);
 }
 
-/* Slower than body_ns in all, but at more than the least rate. */
+/* Says in *arg how much of the body it has. */
+static int serve_body_told(weft_http_request *request, void *arg)
+{
+    ATOMIC(uint64_t) *got = arg;
+    char buffer[1000];
+    ssize_t n;
+
+    while ((n = weft_http_read(request, buffer, sizeof buffer)) > 0)
+        a_add(got, (uint64_t)n, relaxed);
+    return n < 0 ? (int)n : weft_http_send_text(request, 200, "all");
+}
+
+/* Slower than body_ns in all, but at more than the least rate: a piece each second, after the one
+ * before has come. */
 IO_TEST(serve_long_bodies_may_take_their_time)
 {
-    const weft_http_options quick = {.body_ns = 2 * WEFT_SECOND, .body_rate_min = 1000};
+    weft_http_options quick = probe_patient();
+    ATOMIC(uint64_t) got = 0;
     struct probe_server p;
     char piece[3000], text[512];
 
+    quick.body_ns = 2 * WEFT_SECOND;
+    quick.body_rate_min = 1000;
     memset(piece, 'x', sizeof piece);
-    probe_open(&p, serve_body, NULL, &quick);
+    probe_open(&p, serve_body_told, &got, &quick);
     int fd = probe_send(&p, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
                             "Content-Length: 24000\r\n\r\n");
     for (int i = 0; i < 8; i++) {
         EXPECT_EQ(weft_write_all(fd, piece, sizeof piece, NULL), 0);
+        while (a_load(&got, relaxed) < (uint64_t)(i + 1) * sizeof piece)
+            EXPECT_EQ(weft_sleep(WEFT_MS), 0);
         EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
     }
     EXPECT(probe_rest(fd, text, sizeof text) > 0);
@@ -143,13 +162,15 @@ IO_TEST(serve_idle_connections_are_closed)
 /* One that does not read holds up itself alone. */
 IO_TEST(serve_clients_that_do_not_read_are_given_up)
 {
+    weft_http_options options = probe_patient();
     struct probe_server p;
     weft_http_reply *reply;
 
-    probe_open(&p, serve_megabytes, NULL, &(weft_http_options){.write_ns = 2 * WEFT_SECOND});
+    options.write_ns = 200 * WEFT_SECOND; /* and not so little that who reads is given up, too */
+    probe_open(&p, serve_megabytes, NULL, &options);
     int fd = probe_send(&p, serve_get);
     while (probe_counts(&p).timed_out == 0)
-        EXPECT_EQ(weft_sleep(WEFT_SECOND / 4), 0);
+        EXPECT_EQ(weft_sleep(WEFT_SECOND), 0);
     EXPECT_EQ(weft_http_get(NULL, p.url, 0, &reply), 0);
     EXPECT_EQ(reply->body_length, 512 * 65536);
     weft_http_reply_close(reply);
@@ -161,10 +182,12 @@ IO_TEST(serve_clients_that_do_not_read_are_given_up)
 
 IO_TEST(serve_no_more_connections_than_there_is_room_for)
 {
+    weft_http_options options = probe_patient();
     struct probe_server p;
     char text[512];
 
-    probe_open(&p, serve_hello, NULL, &(weft_http_options){.connections_max = 2});
+    options.connections_max = 2;
+    probe_open(&p, serve_hello, NULL, &options);
     int first = probe_send(&p, serve_get), second = probe_send(&p, serve_get);
     probe_await(first, "Hello, world\n");
     probe_await(second, "Hello, world\n");
@@ -220,7 +243,7 @@ IO_TEST(serve_drains)
     struct probe_server p;
     char text[512];
 
-    probe_open(&p, serve_slowly, NULL, &(weft_http_options){.drain_ns = 5 * WEFT_SECOND});
+    probe_open(&p, serve_slowly, NULL, NULL);
     int idle = probe_send(&p, serve_get), fresh = probe_send(&p, "");
     probe_await(idle, "slept");
     int busy = probe_send(&p, "GET /123 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -237,10 +260,12 @@ IO_TEST(serve_drains)
 
 IO_TEST(serve_drains_so_long_and_no_longer)
 {
+    weft_http_options options = probe_patient();
     struct probe_server p;
     char text[512];
 
-    probe_open(&p, serve_slowly, NULL, &(weft_http_options){.drain_ns = WEFT_SECOND});
+    options.drain_ns = WEFT_SECOND;
+    probe_open(&p, serve_slowly, NULL, &options);
     int busy = probe_send(&p, "GET /12345678 HTTP/1.1\r\nHost: a\r\n\r\n");
     probe_reaches(&p, 1, 1);
     weft_http_drain(p.server);
@@ -264,10 +289,12 @@ IO_TEST(serve_ends_when_cancelled)
 
 IO_TEST(serve_drains_when_cancelled_if_so_asked)
 {
+    weft_http_options options = probe_patient();
     struct probe_server p;
     char text[512];
 
-    probe_open(&p, serve_slowly, NULL, &(weft_http_options){.drain_on_cancel = true});
+    options.drain_on_cancel = true;
+    probe_open(&p, serve_slowly, NULL, &options);
     int busy = probe_send(&p, "GET /123 HTTP/1.1\r\nHost: a\r\n\r\n");
     probe_reaches(&p, 1, 1);
     weft_scope_cancel(&p.scope);
