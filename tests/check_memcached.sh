@@ -21,11 +21,11 @@ import socket
 import sys
 import time
 
-port, rounds = int(sys.argv[1]), int(sys.argv[2])
+host, port, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 
 def talk():
-    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection = socket.create_connection((host, port), timeout=20)
     stream = connection.makefile("rwb")
 
     def ask(text, *answers):
@@ -59,17 +59,15 @@ for number in range(rounds):
             time.sleep(0.02)
 PYTHON
 
-port=$(python3 -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])')
+. "$2/tests/host.inc"
+port=$(free_ports 1)
 user=
 [ "$(id -u)" -ne 0 ] || user='-u root'
 # shellcheck disable=SC2086
 "$build/weft" check --json --jobs 1 --schedules 3 --time 120 \
-    memcached -A -p "$port" -l 127.0.0.1 -U 0 -t 2 $user > "$tmp/json" &
+    memcached -A -p "$port" -l "$host" -U 0 -t 2 $user > "$tmp/json" &
 pid=$!
-timeout 150 python3 "$tmp/client.py" "$port" 3
+timeout 150 python3 "$tmp/client.py" "$host" "$port" 3
 status=0
 wait "$pid" || status=$?
 pid=

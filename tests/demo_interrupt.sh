@@ -13,11 +13,13 @@ command -v python3 > /dev/null || { echo 'no python3'; exit 77; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-# Files with holes: much to hash, nothing to store.
-mkdir "$tmp/large" "$tmp/medium"
+# Files with holes: much to hash, nothing to store.  The endless ones are only read, at gigabytes a
+# second, and that must not be over before Ctrl-C is typed.
+mkdir "$tmp/large" "$tmp/medium" "$tmp/endless"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
     truncate -s 128M "$tmp/large/$i"
     truncate -s 16M "$tmp/medium/$i"
+    truncate -s 200G "$tmp/endless/$i"
 done
 
 cat > "$tmp/interrupt.py" <<'PYTHON'
@@ -69,7 +71,7 @@ interrupt() {
 
 partial='had done \d+ files, \d+\.\d MB in \d+\.\d+ s'
 interrupt 130 type 'reading once' \
-    "interrupted: 0 of \d+ strategies done; reading once $partial" "$tmp/large"
+    "interrupted: 0 of \d+ strategies done; reading once $partial" "$tmp/endless"
 interrupt 130 type 'sequential' \
     "interrupted: 0 of \d+ strategies done; sequential $partial" "$tmp/large"
 interrupt 143 kill 'sequential' \

@@ -9,7 +9,8 @@ program=$1/examples/http_files
 [ -x "$program" ] || { echo "no $program"; exit 77; }
 command -v curl > /dev/null || { echo "no curl"; exit 77; }
 tmp=$(mktemp -d)
-trap 'kill $server 2> /dev/null || true; rm -rf "$tmp"' EXIT
+server= # its number is somebody else's once it has been waited for
+trap '[ -z "$server" ] || kill "$server" 2> /dev/null || true; rm -rf "$tmp"' EXIT
 
 mkdir -p "$tmp/root/dir/deep" "$tmp/root/site" "$tmp/root/a b<c"
 echo secret > "$tmp/secret"
@@ -34,9 +35,10 @@ expect() {
     [ "$1" = "$2" ] || { echo "expected $2, got $1"; exit 1; }
 }
 tries=0
-until [ -S "$tmp/sock" ]; do
+# The socket is there before it listens.
+until ask --output /dev/null http://a/health 2> "$tmp/curl"; do
     tries=$((tries + 1))
-    [ $tries -lt 200 ] || { echo "no server"; exit 1; }
+    [ $tries -lt 1200 ] || { cat "$tmp/curl"; echo "no server"; exit 1; }
     sleep 0.05
 done
 
@@ -86,3 +88,4 @@ expect "$(status http://a/a%00b)" 400
 
 kill -TERM $server
 wait $server || true
+server=

@@ -9,7 +9,8 @@ program=$1/examples/http_hello
 [ -x "$program" ] || { echo "no $program"; exit 77; }
 command -v curl > /dev/null || { echo "no curl"; exit 77; }
 tmp=$(mktemp -d)
-trap 'kill $server 2> /dev/null || true; rm -rf "$tmp"' EXIT
+server= # its number is somebody else's once it has been waited for
+trap '[ -z "$server" ] || kill "$server" 2> /dev/null || true; rm -rf "$tmp"' EXIT
 
 "$program" "unix:$tmp/sock" &
 server=$!
@@ -17,9 +18,10 @@ ask() {
     curl --silent --show-error --max-time 20 --unix-socket "$tmp/sock" "$@"
 }
 tries=0
-until [ -S "$tmp/sock" ]; do
+# The socket is there before it listens.
+until ask --output /dev/null http://a/ 2> "$tmp/curl"; do
     tries=$((tries + 1))
-    [ $tries -lt 200 ] || { echo "no server"; exit 1; }
+    [ $tries -lt 1200 ] || { cat "$tmp/curl"; echo "no server"; exit 1; }
     sleep 0.05
 done
 
@@ -33,4 +35,5 @@ grep -qx 'Content-Length: 13' "$tmp/head"
 kill -TERM $server
 status=0
 wait $server || status=$?
+server=
 [ $status = 143 ] || { echo "status $status"; exit 1; }

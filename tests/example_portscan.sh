@@ -7,7 +7,7 @@
 . "$2/tests/serving.inc"
 [ -x "$examples/portscan" ] || { echo "no examples/portscan"; exit 77; }
 
-host=127.77.0.1 # not where the servers of other tests hear every knock
+. "$2/tests/host.inc"
 for io in $(backends); do
     serve echo $host:0
     echoing=$pid first=$port

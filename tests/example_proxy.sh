@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import threading
+import time
 
 what, port = sys.argv[1], int(sys.argv[2])
 
@@ -49,9 +50,16 @@ if what == "echo":
 if what == "closed":
     assert read_all(connect()) == b""
 if what == "silent":
+    began = time.monotonic()
     peer = connect()
-    peer.sendall(b"x")
-    assert read_all(peer) == b"x"
+    try:
+        peer.sendall(b"x")
+        got = read_all(peer)
+    except ConnectionError:
+        got = b""
+    took = time.monotonic() - began
+    # Nothing: where nobody is run for so long, all are silent, and rightly given up.
+    assert took >= 0.2 and got in (b"x", b""), (took, got)
 END
 
 for io in $(backends); do

@@ -19,7 +19,7 @@ for io in $(backends); do
     kill -HUP "$pid"
     await grep -q "^$tmp/config: ENOENT" "$tmp/said"
     kill -TERM "$pid"
-    wait "$pid"
+    ended 0
     expect "$(tail -n 1 "$tmp/said")" leaving
     expect "$(grep -c 'read again' "$tmp/said")" 1
 done

@@ -12,7 +12,8 @@ build=$1
 
 command -v gdb >/dev/null 2>&1 || { echo "skipped: no gdb"; exit 77; }
 
-out=$(ASAN_OPTIONS=detect_leaks=0 gdb -nx -batch -iex 'set debuginfod enabled off' \
+# The test's own patience does not know how slow gdb is.
+out=$(TEST_TIMEOUT=20 ASAN_OPTIONS=detect_leaks=0 gdb -nx -batch -iex 'set debuginfod enabled off' \
     -ex 'set follow-fork-mode child' \
     -ex 'set width 0' -ex 'set confirm off' -ex 'break trace_leaf' -ex 'run' \
     -ex 'echo == running\n' -ex 'bt' \

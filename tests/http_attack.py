@@ -1,7 +1,7 @@
 # http_attack.py - clients of the worst manners against an http server (http_attack.sh).
 # SPDX-License-Identifier: MIT
 #
-#   http_attack.py PORT PID SECONDS MEMORY
+#   http_attack.py HOST PORT PID SECONDS MEMORY
 #
 # MEMORY: kilobytes by which the server may grow after the first third; 0: not looked at.
 import os
@@ -12,8 +12,8 @@ import sys
 import threading
 import time
 
-PORT, PID = int(sys.argv[1]), int(sys.argv[2])
-SECONDS, MEMORY = float(sys.argv[3]), int(sys.argv[4])
+HOST, PORT, PID = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+SECONDS, MEMORY = float(sys.argv[4]), int(sys.argv[5])
 SLOW = 40  # connections of each slow kind
 FIRST_S = 20  # the server's limits for a first byte and a head
 GOOD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -30,7 +30,7 @@ def fail(text):
 
 
 def connect():
-    return socket.create_connection(("127.0.0.1", PORT), timeout=15)
+    return socket.create_connection((HOST, PORT), timeout=15)
 
 
 def read_all(s):
@@ -226,12 +226,22 @@ def memory_kb():
 
 
 def fds():
-    return len(os.listdir(f"/proc/{PID}/fd"))
+    """How many sockets, and how many others."""
+    sockets = others = 0
+    for fd in os.listdir(f"/proc/{PID}/fd"):
+        try:
+            is_socket = os.readlink(f"/proc/{PID}/fd/{fd}").startswith("socket:")
+        except OSError:
+            continue  # closed meanwhile
+        sockets += is_socket
+        others += not is_socket
+    return sockets, others
 
 
 good()
-time.sleep(0.2)
-fds_before = fds()
+others_before = fds()[1]
+# A worker that has something to do for the first time opens two of its own.
+others_max = others_before + 2 * len(os.sched_getaffinity(PID))
 threads = [threading.Thread(target=attacker, args=(i,)) for i in range(6)]
 threads += [threading.Thread(target=prober)]
 threads += [threading.Thread(target=slow, args=(kind,)) for kind in ("nothing", "bytes")]
@@ -246,9 +256,11 @@ print(f"{sum(counts.values())} attacks, memory {memory} KB, later {grown:+d} KB"
 if MEMORY and grown > MEMORY:
     fail(f"memory: {memory} KB, then {grown:+d} KB")
 for _ in range(300):
-    if fds() <= fds_before + 2:
+    if fds()[0] <= 1:  # the one that listens
         break
     time.sleep(0.1)
 else:
-    fail(f"descriptors: {fds_before} at first, {fds()} now")
+    fail(f"descriptors: {fds()[0]} sockets are open still")
+if fds()[1] > others_max:
+    fail(f"descriptors: {others_before} beside sockets at first, {fds()[1]} now")
 sys.exit(1 if failures else 0)

@@ -14,25 +14,20 @@ seconds=${3:-6}
 command -v python3 >/dev/null || { echo "no python3"; exit 77; }
 tmp=$(mktemp -d)
 server=
-trap 'kill $server 2>/dev/null || true; rm -rf "$tmp"' EXIT
+trap '[ -z "$server" ] || kill $server 2>/dev/null || true; rm -rf "$tmp"' EXIT
 
 # A port that nobody has just now; another one if somebody takes it meanwhile.
+. "$2/tests/host.inc"
 tries=0
 until
-    port=$(python3 - <<'END'
-import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])
-END
-    )
-    "$program" "127.0.0.1:$port" 2>"$tmp/said" &
+    port=$(free_ports 1)
+    "$program" "$host:$port" 2>"$tmp/said" &
     server=$!
-    python3 - "$port" <<'END'
+    python3 - "$host" "$port" <<'END'
 import socket, sys, time
 for i in range(200):
     try:
-        sys.exit(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1).close())
+        sys.exit(socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1).close())
     except OSError:
         time.sleep(0.05)
 sys.exit(1)
@@ -45,13 +40,13 @@ done
 load=
 if command -v wrk >/dev/null; then
     wrk --threads 1 --connections 16 --duration "${seconds}s" --timeout 15s \
-        "http://127.0.0.1:$port/" >"$tmp/wrk" 2>&1 &
+        "http://$host:$port/" >"$tmp/wrk" 2>&1 &
     load=$!
 fi
 memory=16384
 [ -z "${WEFT_SANITIZE:-}" ] || memory=0 # what is freed stays, in its quarantine
 status=0
-python3 "$2/tests/http_attack.py" "$port" $server "$seconds" $memory || status=1
+python3 "$2/tests/http_attack.py" "$host" "$port" $server "$seconds" $memory || status=1
 if [ -n "$load" ]; then
     wait $load || status=1
     cat "$tmp/wrk"

@@ -153,7 +153,8 @@ interrupted()
     same "$1: status after SIG$2" "$3" $?
     same "$1: what is left after SIG$2" '' "$(ls files)"
     same "$1: what it said" unwound "$(cat out)"
-    same "$1: what it complained of" '' "$(cat err)"
+    # on a machine with much to do its threads may get no turn, which is reported
+    same "$1: what it complained of" '' "$(grep -v 'spare threads are stuck' err)"
 }
 
 for io in auto epoll; do

@@ -39,10 +39,13 @@ EOF2
 
 "$weft" build parent.c -o parent >said 2>&1 || { cat said; fail "parent.c is not built"; finish; }
 
-# ended PID: it is gone, or a zombie that its new parent has not looked at yet
+here=$(pwd -P)
+
+# ended PID: it is gone, or a zombie that its new parent has not looked at yet, which is in no
+# directory; a process that has got its number meanwhile is not in ours.
 ended()
 {
-    ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
+    [ "$(readlink "/proc/$1/cwd" 2>/dev/null)" != "$here" ]
 }
 
 # signalled NAME WANTED-STATUS
@@ -52,6 +55,9 @@ signalled()
     ./parent &
     pid=$!
     await "start for $1" test -s first -a -s second || return
+    for child in $(cat first second); do
+        ended "$child" && fail "before SIG$1 the child $child does not run"
+    done
     kill -s "$1" $pid
     wait $pid
     same "status after SIG$1" "$2" $?

@@ -191,14 +191,14 @@ static void file_send(struct soak_world *world, struct weft__rng *rng, struct so
 
 static void play_file(struct soak_world *world, struct weft__rng *rng)
 {
-    static ATOMIC(uint64_t) names;
     struct soak_file file = {.seed = weft__rng_next(rng)}, *f = &file;
     const char *dir = getenv("TMPDIR");
     char path[160], other[170];
     weft_scope scope;
 
-    snprintf(path, sizeof path, "%s/weft-soak-%d-%llu", dir != NULL ? dir : "/tmp", (int)getpid(),
-             (unsigned long long)a_add(&names, 1, relaxed));
+    /* Not from the seed, nor the process's number alone: one that has died may have had both. */
+    snprintf(path, sizeof path, "%s/weft-soak-%d-%016llx", dir != NULL ? dir : "/tmp",
+             (int)getpid(), (unsigned long long)weft__rng_entropy());
     snprintf(other, sizeof other, "%s.b", path);
     file.fd = weft_open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (file.fd < 0) {

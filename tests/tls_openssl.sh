@@ -186,6 +186,18 @@ port=$(sed -n 's/^port //p' served)
 connect="openssl s_client -connect 127.0.0.1:$port -CAfile ca.pem -verify_return_error
     -verify_hostname example.org -servername example.org"
 
+# said COUNT: the server has said what became of so many connections.  What it says of one counts
+# the tickets of all, so the next one waits for that.
+said()
+{
+    await "$1 connections' ends" test_said "$1"
+}
+
+test_said()
+{
+    [ "$(grep -c '^served\|^refused' served)" -ge "$1" ]
+}
+
 # With a change of keys in the middle, which a line of K alone asks for.
 mkfifo in
 $connect -alpn h2,http/1.1 <in >talk 2>&1 &
@@ -200,6 +212,7 @@ await "an answer with other keys" grep -q "^again: second" talk
 echo "Q" >&8
 exec 8>&-
 wait $theirs
+said 1
 holds "s_client verifies us" "Verify return code: 0 (ok)" "$(cat talk)"
 holds "s_client's ALPN" "ALPN protocol: http/1.1" "$(cat talk)"
 
@@ -213,10 +226,12 @@ await "a megabyte" grep -q "^0*16383" bulk
 exec 8>&-
 kill $theirs
 wait $theirs 2>/dev/null
+said 2
 same "a megabyte" 16384 "$(grep -c '^0' bulk)"
 
 # A ticket of one connection opens the next.
 echo "Q" | $connect -tls1_2 -sess_out ticket >first 2>&1
+said 3
 echo "Q" | $connect -tls1_2 -sess_in ticket >second 2>&1
 holds "a ticket" "Reused, TLSv1.2" "$(cat second)"
 # What is too old, and what is not TLS at all.
