@@ -19,6 +19,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <poll.h>
+
 #include "base/panic.h"
 #include "core/runtime.h"
 #include "core/worker.h"
@@ -257,11 +259,42 @@ static ssize_t op_once(struct weft__thread **self, struct weft__io *io, struct w
     return op->result;
 }
 
+static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op);
+
+/* A connect is the one operation that goes on when its wait has ended in vain: the next one is told
+ * that it is on its way, or that it is there.  True: on its way. */
+static bool op_is_connecting(const struct weft__io_op *op, ssize_t *result)
+{
+    bool is_next = op->code == WEFT__IO_CONNECT && op->is_again;
+    if (is_next && *result == -EISCONN) {
+        *result = 0;
+    }
+    return is_next && *result == -EALREADY;
+}
+
+/* Until it is over: the one after that is told how it ended. */
+static ssize_t op_await_connect(struct weft__thread **self, struct weft__io *io,
+                                const struct weft__io_op *op)
+{
+    struct weft__io_op wait = {.code = WEFT__IO_POLL,
+                               .fd = op->fd,
+                               .flags = POLLOUT,
+                               .kind = op->kind,
+                               .site = op->site};
+    return op_run(self, io, &wait);
+}
+
 static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op)
 {
     for (op->is_again = false;; op->is_again = true) {
         bool asked = false;
         ssize_t result = op_once(self, io, op, &asked);
+        if (op_is_connecting(op, &result)) {
+            result = op_await_connect(self, io, op);
+            if (result >= 0) {
+                continue;
+            }
+        }
         if (!op_was_ended(result)) {
             return result;
         }

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -225,6 +226,56 @@ TEST(op_begun_again_is_on_the_same_file)
     weft_options options = {.workers = 2, .io = WEFT_IO_EPOLL, .quiet = true};
     unsetenv("WEFT_IO");
     EXPECT_EQ(weft_run_with(again_body, NULL, &options), 0);
+}
+
+/* A driver that ends a connect before it is over, as a kernel does when the thread that began it is
+ * gone; then says what is in the script. */
+static const ssize_t *connect_script;
+
+static int connect_begin(struct weft__thread *self WEFT_UNUSED, struct weft__io_op *op)
+{
+    EXPECT_EQ(op->code, *connect_script == POLLOUT ? WEFT__IO_POLL : WEFT__IO_CONNECT);
+    op->result = *connect_script++;
+    return 1;
+}
+
+static ssize_t connect_by(struct weft__io *io, int fd, const ssize_t *script)
+{
+    static const struct weft__wait_kind kind = {.what = "connect"};
+    const struct weft__io_driver *own = io->driver;
+    struct weft__io_driver fake = *own;
+    fake.begin = connect_begin;
+    connect_script = script;
+    io->driver = &fake;
+    ssize_t rc =
+        weft__io_do(&(struct weft__io_op){.code = WEFT__IO_CONNECT, .fd = fd, .kind = &kind});
+    io->driver = own;
+    return rc;
+}
+
+static int connect_body(void *arg WEFT_UNUSED)
+{
+    int fds[2], code;
+    EXPECT_EQ(weft_socketpair(fds), 0);
+    struct weft__io *io = weft__io_of(weft__runtime(), &code);
+#define BY(...) connect_by(io, fds[0], (const ssize_t[]){__VA_ARGS__})
+    EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, 0), 0);
+    EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, -ECANCELED, -EISCONN), 0);
+    EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, -ECONNREFUSED), -ECONNREFUSED);
+    EXPECT_EQ(BY(-ECANCELED, -EISCONN), 0);
+    EXPECT_EQ(BY(-EALREADY), -EALREADY); /* the caller's own mistakes are told as before */
+    EXPECT_EQ(BY(-EISCONN), -EISCONN);
+#undef BY
+    EXPECT_EQ(weft_close(fds[0]), 0);
+    EXPECT_EQ(weft_close(fds[1]), 0);
+    return 0;
+}
+
+TEST(op_connect_goes_on_when_its_wait_has_ended)
+{
+    weft_options options = {.workers = 1, .io = WEFT_IO_EPOLL, .quiet = true};
+    unsetenv("WEFT_IO");
+    EXPECT_EQ(weft_run_with(connect_body, NULL, &options), 0);
 }
 
 /* ---- forks ---- */
