@@ -62,6 +62,8 @@ static void homelock_await(struct weft__homelock *l)
     while (a_load(&l->inside, acquire) != 0) { /* pairs with the release in homelock_leave */
         if (++turns % HOMELOCK_SPIN) {
             a_relax();
+        } else if (weft__lock_is_orphan()) {
+            a_store(&l->inside, 0, relaxed);
         } else {
             weft__sys_yield();
         }

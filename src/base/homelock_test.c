@@ -74,3 +74,21 @@ TEST(homelock_home_is_its_own_again)
     EXPECT(!has_lock);
     homelock_leave(&plan.lock, has_lock);
 }
+
+/* As in the child of a fork from a process whose home was in, on a thread that the child has not. */
+TEST(homelock_of_a_home_that_is_not_there)
+{
+    struct weft__homelock lock;
+    if (weft__sys_thread_count() != 1) {
+        SKIP("ThreadSanitizer, or the emulator, has threads of its own");
+    }
+    weft__homelock_init(&lock, WEFT_RANK_NONE);
+    if (a_load(&lock.shared, relaxed) != 0) {
+        SKIP("no membarrier here");
+    }
+    a_store(&lock.inside, 1, relaxed);
+    a_store(&weft__lock_forked, 1, relaxed);
+    weft__homelock_take(&lock);
+    EXPECT(lock_is_held(&lock.lock));
+    homelock_drop(&lock);
+}

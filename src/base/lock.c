@@ -29,8 +29,7 @@ static bool lock_look(struct weft__lock *l)
     return a_load(&l->word, relaxed) == 0 && a_xchg(&l->word, 1, acquire) == 0;
 }
 
-/* In the child of a fork the holder may be a thread that is not there: nobody would drop it. */
-static bool lock_is_orphan(void)
+bool weft__lock_is_orphan(void)
 {
     return a_load(&weft__lock_forked, relaxed) && weft__sys_thread_count() == 1;
 }
@@ -49,7 +48,7 @@ void weft__lock_contended(struct weft__lock *l)
             return;
         weft__sys_yield();
     }
-    if (lock_is_orphan()) {
+    if (weft__lock_is_orphan()) {
         a_store(&l->word, 1, relaxed);
         return;
     }

@@ -34,6 +34,10 @@ struct weft__lock {
 /* 1 in a process that was forked from a running runtime, whose threads it does not have. */
 extern ATOMIC(uint32_t) weft__lock_forked;
 
+/* Is what is held somewhere held for ever?  In the child of a fork, whose only thread this is: the
+ * holder is not there. */
+bool weft__lock_is_orphan(void);
+
 /* Waits until the word could be set.  For lock_take only. */
 void weft__lock_contended(struct weft__lock *l);
 
