@@ -164,7 +164,7 @@ struct weft__thread {
     void *end;                           /* its jmp_buf, for an end in the middle */
     ATOMIC(int32_t) tid;
     pthread_t handle;
-    bool has_lost_seat;                  /* with a task in hand; under threads_lock */
+    bool has_lost_seat, is_coming;       /* with a task in hand; as a spare: under threads_lock */
     bool is_main, is_foreign;            /* it called weft_run; it is none of ours */
     void *signal_stack; /* for handlers, when the task's is used up */
     stack_t old_signal_stack;
@@ -279,9 +279,9 @@ struct weft__runtime {
     struct weft__lock threads_lock;
     struct weft__list threads;         /* all that we started */
     struct weft__list spares;          /* those without a seat, waiting */
-    ATOMIC(uint32_t) threads_live;     /* how many threads of the process are ours, the caller of
-                                        * weft_run included; each takes itself off when it ends */
+    ATOMIC(uint32_t) threads_live;     /* of ours, with weft_run's caller; each ends its count */
     ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
+    uint32_t spares_coming;            /* of these, started and not there yet; under the lock */
     int hidden_threads;                /* that ThreadSanitizer runs beside us */
     uint32_t foreign_seen;             /* weft__foreign_seen at the start */
 

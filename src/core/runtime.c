@@ -203,6 +203,8 @@ int weft__runtime_start_thread(struct weft__runtime *rt, struct weft__worker *se
         a_store(&thread->inside, 1, relaxed); /* on its base stack: slow to begin, but not stuck */
         a_store(&seat->thread, thread, relaxed);
         a_store(&thread->seat, seat, release);
+    } else {
+        thread->is_coming = true;
     }
     return runtime_launch_thread(rt, thread, RUNTIME_THREAD_STACK,
                                  seat ? "weft-worker" : "weft-spare");

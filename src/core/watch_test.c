@@ -388,6 +388,50 @@ TEST(s7_spares_are_bounded_and_go_away)
     EXPECT_SAYS(text, "all 2 spare threads are stuck");
 }
 
+static void coming_pretend(struct weft__runtime *rt, uint32_t n)
+{
+    lock_take(&rt->threads_lock);
+    rt->spares_coming = n;
+    lock_drop(&rt->threads_lock);
+}
+
+static int coming_other(void *arg)
+{
+    a_store(*(ATOMIC(uint32_t) **)arg, 1, release);
+    return 0;
+}
+
+/* It is stuck itself, and counts the looks of the watchdog. */
+static int coming_main(void *arg)
+{
+    struct weft__runtime *rt = weft__runtime();
+    ATOMIC(uint32_t) other_ran = 0, *at = &other_ran;
+    weft_scope scope;
+    (void)arg;
+    weft_scope_open(&scope);
+    coming_pretend(rt, 1);
+    EXPECT_EQ(weft_go(&scope, coming_other, &at), 0);
+    int64_t look = a_load(&rt->coarse_now, relaxed);
+    for (int looks = 0; looks < 40;) {
+        int64_t now = a_load(&rt->coarse_now, relaxed);
+        looks += now != look;
+        look = now;
+    }
+    EXPECT_EQ(a_load(&rt->spare_count, relaxed), 0);
+    EXPECT_EQ(a_load(&other_ran, relaxed), 0);
+    coming_pretend(rt, 0);
+    probe_await(&other_ran, 1);
+    EXPECT(a_load(&rt->spare_count, relaxed) >= 1);
+    return weft_scope_close(&scope);
+}
+
+/* Where threads get no turn, those on their way do not become more with each look. */
+TEST(s7_no_more_spares_on_their_way_than_seats)
+{
+    weft_options options = {.workers = 1, .quiet = true};
+    EXPECT_EQ(weft_run_with(coming_main, NULL, &options), 0);
+}
+
 /* ---- many seats taken, while their sitters do a lot with them ---- */
 
 static int churn_task(void *arg)
