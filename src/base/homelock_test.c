@@ -75,7 +75,7 @@ TEST(homelock_home_is_its_own_again)
     homelock_leave(&plan.lock, has_lock);
 }
 
-/* As in the child of a fork from a process whose home was in, on a thread that the child has not. */
+/* As in the child of a fork, whose parent had its home in, on a thread that the child has not. */
 TEST(homelock_of_a_home_that_is_not_there)
 {
     struct weft__homelock lock;
