@@ -272,7 +272,7 @@ static bool op_is_connecting(const struct weft__io_op *op, ssize_t *result)
     return is_next && *result == -EALREADY;
 }
 
-/* Until it is over: the one after that is told how it ended. */
+/* Until it is over: the one after that is told how it ended.  -EBADF: its number was closed. */
 static ssize_t op_await_connect(struct weft__thread **self, struct weft__io *io,
                                 const struct weft__io_op *op)
 {
@@ -280,13 +280,15 @@ static ssize_t op_await_connect(struct weft__thread **self, struct weft__io *io,
                                .fd = op->fd,
                                .flags = POLLOUT,
                                .kind = op->kind,
-                               .site = op->site};
+                               .site = op->site,
+                               .is_again = true,
+                               .closes = op->closes};
     return op_run(self, io, &wait);
 }
 
 static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op)
 {
-    for (op->is_again = false;; op->is_again = true) {
+    for (;; op->is_again = true) {
         bool asked = false;
         ssize_t result = op_once(self, io, op, &asked);
         if (op_is_connecting(op, &result)) {
@@ -328,6 +330,7 @@ ssize_t weft__io_do(struct weft__io_op *op)
     if (weft__io_op_is_impatient(op)) {
         result = weft__outside()->attempt(op);
     } else {
+        op->is_again = false;
         result = op_run(&self, io, op);
     }
     weft__leave(self);

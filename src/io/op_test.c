@@ -232,10 +232,16 @@ TEST(op_begun_again_is_on_the_same_file)
  * gone; then says what is in the script. */
 static const ssize_t *connect_script;
 
+#define CONNECT_CLOSED (-ESTALE)
+
 static int connect_begin(struct weft__thread *self WEFT_UNUSED, struct weft__io_op *op)
 {
     EXPECT_EQ(op->code, *connect_script == POLLOUT ? WEFT__IO_POLL : WEFT__IO_CONNECT);
     op->result = *connect_script++;
+    if (op->result == CONNECT_CLOSED) { /* on its way, and its number is closed meanwhile */
+        op->result = -EALREADY;
+        op->entry->closes++;
+    }
     return 1;
 }
 
@@ -262,6 +268,7 @@ static int connect_body(void *arg WEFT_UNUSED)
     EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, 0), 0);
     EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, -ECANCELED, -EISCONN), 0);
     EXPECT_EQ(BY(-ECANCELED, -EALREADY, POLLOUT, -ECONNREFUSED), -ECONNREFUSED);
+    EXPECT_EQ(BY(-ECANCELED, CONNECT_CLOSED), -EBADF);
     EXPECT_EQ(BY(-ECANCELED, -EISCONN), 0);
     EXPECT_EQ(BY(-EALREADY), -EALREADY); /* the caller's own mistakes are told as before */
     EXPECT_EQ(BY(-EISCONN), -EISCONN);
