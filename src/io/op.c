@@ -293,9 +293,10 @@ static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct we
         ssize_t result = op_once(self, io, op, &asked);
         if (op_is_connecting(op, &result)) {
             result = op_await_connect(self, io, op);
-            if (result >= 0) {
-                continue;
+            if (result < 0) {
+                return result;
             }
+            continue;
         }
         if (!op_was_ended(result)) {
             return result;
