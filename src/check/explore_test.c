@@ -595,14 +595,19 @@ static void *explore_outsider(void *arg)
     return NULL;
 }
 
-static int explore_with_outsider(void *arg)
+static void explore_await_outsider(void *(*outsider)(void *event))
 {
     weft_event event = WEFT_EVENT_INIT;
     pthread_t thread;
-    (void)arg;
-    EXPECT_EQ(pthread_create(&thread, NULL, explore_outsider, &event), 0);
+    EXPECT_EQ(pthread_create(&thread, NULL, outsider, &event), 0);
     EXPECT_EQ(weft_event_wait(&event), 0);
     EXPECT_EQ(pthread_join(thread, NULL), 0);
+}
+
+static int explore_with_outsider(void *arg)
+{
+    (void)arg;
+    explore_await_outsider(explore_outsider);
     return 0;
 }
 
@@ -628,12 +633,8 @@ static void *explore_slow_outsider(void *arg)
 
 static int explore_with_slow_outsider(void *arg)
 {
-    weft_event event = WEFT_EVENT_INIT;
-    pthread_t thread;
     (void)arg;
-    EXPECT_EQ(pthread_create(&thread, NULL, explore_slow_outsider, &event), 0);
-    EXPECT_EQ(weft_event_wait(&event), 0);
-    EXPECT_EQ(pthread_join(thread, NULL), 0);
+    explore_await_outsider(explore_slow_outsider);
     return 0;
 }
 
