@@ -164,7 +164,7 @@ struct weft__thread {
     void *end;                           /* its jmp_buf, for an end in the middle */
     ATOMIC(int32_t) tid;
     pthread_t handle;
-    bool has_lost_seat, is_coming;       /* with a task in hand; as a spare: under threads_lock */
+    bool has_lost_seat, is_coming;       /* with a task, under threads_lock; as a spare, its own */
     bool is_main, is_foreign;            /* it called weft_run; it is none of ours */
     void *signal_stack; /* for handlers, when the task's is used up */
     stack_t old_signal_stack;
@@ -281,7 +281,7 @@ struct weft__runtime {
     struct weft__list spares;          /* those without a seat, waiting */
     ATOMIC(uint32_t) threads_live;     /* of ours, with weft_run's caller; each ends its count */
     ATOMIC(uint32_t) spare_count, spare_peak; /* threads beyond one per seat */
-    uint32_t spares_coming;            /* of these, started and not there yet; under the lock */
+    ATOMIC(uint32_t) spares_coming;    /* of these, started and not there yet */
     int hidden_threads;                /* that ThreadSanitizer runs beside us */
     uint32_t foreign_seen;             /* weft__foreign_seen at the start */
 

@@ -102,14 +102,14 @@ struct weft__worker *weft__watch_sit(struct weft__thread *self)
     if (is_back) {
         self->has_lost_seat = false;
     }
-    if (self->is_coming) {
-        self->is_coming = false;
-        rt->spares_coming--;
-    }
     if (waits) {
         list_push_front(&rt->spares, &self->spare_link);
     }
     lock_drop(&rt->threads_lock);
+    if (self->is_coming) { /* now that it can be found */
+        self->is_coming = false;
+        a_sub(&rt->spares_coming, 1, relaxed);
+    }
     if (is_back) {
         weft__runtime_external_end(rt);
     }
@@ -164,21 +164,14 @@ void weft__watch_give_back(struct weft__worker *w)
     lock_drop(&w->runtime->threads_lock);
 }
 
-static void watch_note_coming(struct weft__runtime *rt, int change)
-{
-    lock_take(&rt->threads_lock);
-    rt->spares_coming += (uint32_t)change;
-    lock_drop(&rt->threads_lock);
-}
-
 /* Makes sure that a spare thread is there or on its way.  More on their way than there are seats
  * would help nobody: where threads get no turn, each look would start another one. */
 static bool watch_has_spare(struct weft__runtime *rt)
 {
     lock_take(&rt->threads_lock);
-    bool has = !list_empty(&rt->spares), more = rt->spares_coming < rt->worker_count;
+    bool has = !list_empty(&rt->spares);
     lock_drop(&rt->threads_lock);
-    if (has || !more) {
+    if (has || a_load(&rt->spares_coming, relaxed) >= rt->worker_count) {
         return has;
     }
     uint32_t count = a_load(&rt->spare_count, relaxed);
@@ -191,9 +184,9 @@ static bool watch_has_spare(struct weft__runtime *rt)
     }
     a_add(&rt->spare_count, 1, relaxed);
     a_store(&rt->spare_peak, weft__max(a_load(&rt->spare_peak, relaxed), count + 1), relaxed);
-    watch_note_coming(rt, 1);
+    a_add(&rt->spares_coming, 1, relaxed);
     if (weft__runtime_start_thread(rt, NULL) != 0) {
-        watch_note_coming(rt, -1);
+        a_sub(&rt->spares_coming, 1, relaxed);
         a_sub(&rt->spare_count, 1, relaxed);
         weft__log_limited(&watch_spares_limit, "no thread could be had to take over a stuck one");
     }

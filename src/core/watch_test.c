@@ -388,13 +388,6 @@ TEST(s7_spares_are_bounded_and_go_away)
     EXPECT_SAYS(text, "all 2 spare threads are stuck");
 }
 
-static void coming_pretend(struct weft__runtime *rt, uint32_t n)
-{
-    lock_take(&rt->threads_lock);
-    rt->spares_coming = n;
-    lock_drop(&rt->threads_lock);
-}
-
 static int coming_other(void *arg)
 {
     a_store(*(ATOMIC(uint32_t) **)arg, 1, release);
@@ -409,7 +402,7 @@ static int coming_main(void *arg)
     weft_scope scope;
     (void)arg;
     weft_scope_open(&scope);
-    coming_pretend(rt, 1);
+    a_store(&rt->spares_coming, 1, relaxed);
     EXPECT_EQ(weft_go(&scope, coming_other, &at), 0);
     int64_t look = a_load(&rt->coarse_now, relaxed);
     for (int looks = 0; looks < 40;) {
@@ -419,7 +412,7 @@ static int coming_main(void *arg)
     }
     EXPECT_EQ(a_load(&rt->spare_count, relaxed), 0);
     EXPECT_EQ(a_load(&other_ran, relaxed), 0);
-    coming_pretend(rt, 0);
+    a_store(&rt->spares_coming, 0, relaxed);
     probe_await(&other_ran, 1);
     EXPECT(a_load(&rt->spare_count, relaxed) >= 1);
     return weft_scope_close(&scope);
