@@ -262,14 +262,10 @@ static ssize_t op_once(struct weft__thread **self, struct weft__io *io, struct w
 static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct weft__io_op *op);
 
 /* A connect is the one operation that goes on when its wait has ended in vain: the next one is told
- * that it is on its way, or that it is there.  True: on its way. */
-static bool op_is_connecting(const struct weft__io_op *op, ssize_t *result)
+ * that it is on its way, or that it is there. */
+static bool op_went_on(const struct weft__io_op *op)
 {
-    bool is_next = op->code == WEFT__IO_CONNECT && op->is_again;
-    if (is_next && *result == -EISCONN) {
-        *result = 0;
-    }
-    return is_next && *result == -EALREADY;
+    return op->code == WEFT__IO_CONNECT && op->is_again;
 }
 
 /* Until it is over: the one after that is told how it ended.  -EBADF: its number was closed. */
@@ -291,7 +287,10 @@ static ssize_t op_run(struct weft__thread **self, struct weft__io *io, struct we
     for (;; op->is_again = true) {
         bool asked = false;
         ssize_t result = op_once(self, io, op, &asked);
-        if (op_is_connecting(op, &result)) {
+        if (op_went_on(op) && result == -EISCONN) {
+            return 0;
+        }
+        if (op_went_on(op) && result == -EALREADY) {
             result = op_await_connect(self, io, op);
             if (result < 0) {
                 return result;
